@@ -1,0 +1,13 @@
+//! The world the tests run in: real servers, a network that misbehaves, the application database of the field and
+//! the binary itself. Everything is synchronous, so that it serves `#[test]` and `#[tokio::test]` alike, and
+//! nothing is skipped: a missing server is a panic that says what to install.
+#![allow(dead_code, reason = "a kit for all the tests: some of it waits for the test that needs it")]
+
+pub mod certificates;
+pub mod http;
+pub mod listener;
+pub mod pgbouncer;
+pub mod postgres;
+pub mod postgrest;
+pub mod process;
+pub mod scratch;
