@@ -76,6 +76,8 @@ classes! {
         "check its names, its dates and its authority; SSL_CERT_FILE names a file of further authorities"
     NotSupabase "not-supabase" false "what answered is no Supabase or PostgREST interface"
         "check data_source_url: it must be the project's API URL, not a website, dashboard or proxy page"
+    NotPostgres "not-postgres" false "what answered does not speak PostgreSQL's protocol"
+        "check host and port of data_source_url: something else listens there"
     Redirect "redirect" false "the server answered with a redirect, which is not followed because the key would go along"
         "set data_source_url to the final address"
     KeyRejected "key-rejected" false "the gateway does not accept the key"
@@ -161,6 +163,8 @@ impl Failure {
 
     fn text(&self) -> String {
         match &self.detail {
+            // The field knows this failure as a sentence of its own, with the tenant in it.
+            Some(sentence) if self.class == FailureClass::NoDataSource => sentence.clone(),
             Some(detail) => format!("{}: {detail}", self.class.sentence()),
             None => self.class.sentence().to_owned(),
         }

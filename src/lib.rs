@@ -10,3 +10,6 @@ pub mod secret;
 pub mod settings;
 pub mod tenant;
 pub mod url;
+pub mod diagnosis; pub mod catalogue;
+pub mod sql; pub mod source;
+pub mod probe; pub mod survey;

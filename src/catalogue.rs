@@ -1,0 +1,154 @@
+//! The application database: its `tenants` table, read page by page and never as a whole.
+//!
+//! Every question is one round trip in one statement without parameters, so that it also passes through a pooler
+//! in transaction mode, where each message may meet another server connection. One connection is kept; it is
+//! taken out while a question is asked and put back after the answer, so that an error or a cancelled question
+//! drops it and the next question opens a new one.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::secret::Secret;
+use crate::tenant::{Tenant, TenantFilter};
+
+mod postgres;
+mod query;
+mod sqlite;
+
+pub use postgres::PostgresCatalogue;
+pub use query::Cursor;
+use query::Schema;
+pub use sqlite::SqliteCatalogue;
+
+/// How long a connection to the application database may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long one page of tenants may take.
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+
+/// The application database behind one of its back ends.
+#[derive(Debug)]
+pub enum Catalogue {
+    /// PostgreSQL, direct or through a pooler.
+    Postgres(PostgresCatalogue),
+    /// A SQLite file.
+    Sqlite(SqliteCatalogue),
+}
+
+/// Why the application database does not serve. Nothing of the URL is shown but host, port and name.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// Its URL cannot be used.
+    #[error("the application database URL cannot be used: {reason}")]
+    Url {
+        /// Why, without any of its text.
+        reason: &'static str,
+    },
+    /// It cannot be reached or does not let us in.
+    #[error("cannot connect to the application database {address}")]
+    Connect {
+        /// Where it is.
+        address: String,
+        /// Why.
+        source: Failure,
+    },
+    /// It does not answer a question.
+    #[error("cannot read tenants from the application database {address}")]
+    Query {
+        /// Where it is.
+        address: String,
+        /// Why.
+        source: Failure,
+    },
+    /// It has no `tenants` table.
+    #[error("the application database {address} has no table `tenants`")]
+    NoTable {
+        /// Where it is.
+        address: String,
+    },
+    /// The table lacks columns that are needed.
+    #[error("the table `tenants` of {address} lacks {}", columns.join(", "))]
+    NoColumns {
+        /// Where it is.
+        address: String,
+        /// Which.
+        columns: Vec<&'static str>,
+        /// The statement that adds them.
+        sql: String,
+    },
+}
+
+impl Catalogue {
+    /// Opens the application database and reads which columns its `tenants` table has.
+    ///
+    /// # Errors
+    /// A [`CatalogueError`].
+    pub async fn open(url: &Secret) -> Result<Self, CatalogueError> {
+        let scheme = url.expose().split(':').next().unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("sqlite") {
+            SqliteCatalogue::open(url).await.map(Self::Sqlite)
+        } else {
+            PostgresCatalogue::open(url).await.map(Self::Postgres)
+        }
+    }
+
+    /// Where it is: `postgres://host:port/name` or `sqlite:/path`, without user and password.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Postgres(catalogue) => catalogue.address(),
+            Self::Sqlite(catalogue) => catalogue.address(),
+        }
+    }
+
+    /// How many tenants fit the filter.
+    ///
+    /// # Errors
+    /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
+    pub async fn count(&self, filter: &TenantFilter) -> Result<u64, CatalogueError> {
+        match self {
+            Self::Postgres(catalogue) => catalogue.count(filter).await,
+            Self::Sqlite(catalogue) => catalogue.count(filter).await,
+        }
+    }
+
+    /// At most `limit` tenants that fit the filter, in byte order of the subdomain, behind the cursor. A page
+    /// that is shorter than the limit is the last.
+    ///
+    /// # Errors
+    /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
+    pub async fn page(
+        &self,
+        filter: &TenantFilter,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Tenant>, CatalogueError> {
+        match self {
+            Self::Postgres(catalogue) => catalogue.page(filter, after, limit).await,
+            Self::Sqlite(catalogue) => catalogue.page(filter, after, limit).await,
+        }
+    }
+
+    /// The tenant of each name, which is an id or a subdomain; an id comes first when both exist.
+    ///
+    /// # Errors
+    /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
+    pub async fn find(&self, names: &[String]) -> Result<Vec<Option<Tenant>>, CatalogueError> {
+        let rows = match self {
+            Self::Postgres(catalogue) => catalogue.named(names).await?,
+            Self::Sqlite(catalogue) => catalogue.named(names).await?,
+        };
+        let find = |name: &String| {
+            let by_id = rows.iter().find(|row| row.id.as_str().eq_ignore_ascii_case(name));
+            by_id.or_else(|| rows.iter().find(|row| !name.is_empty() && row.subdomain == *name)).cloned()
+        };
+        Ok(names.iter().map(find).collect())
+    }
+
+    /// Ends the connection in good order. Dropping it is harmless too, but stands in the server's log.
+    pub async fn close(self) {
+        match self {
+            Self::Postgres(catalogue) => catalogue.close().await,
+            Self::Sqlite(catalogue) => catalogue.close().await,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The test of one tenant: open its keys, log in, ask, and judge; a typed report that is safe to show.
+//!
+//! Both roles are asked at the same time, within one time limit for the tenant. Only a failure that may pass by
+//! itself is tried again, after a pause that doubles and is jittered, so that a fleet does not return in step.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cipher::{KeyRing, KeyState, inspect};
+use crate::clock::Clock;
+use crate::credential::Credential;
+use crate::failure::{Failure, FailureClass};
+use crate::finding::{Finding, FindingCode};
+use crate::secret::Secret;
+use crate::settings::{Identifier, ProbeTable};
+use crate::source::{Answer, Connector, Login, Question};
+use crate::tenant::{Role, SealedSource, Tenant};
+use crate::url::Address;
+
+mod credentials;
+mod report;
+
+pub use report::{
+    DataSource, Diagnostics, Fingerprint, Report, RlsReport, RlsState, RoleReport, RoleReports, TenantName, milliseconds,
+};
+
+/// The pause before the first repetition; doubled for each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How tenants are tested.
+#[derive(Clone, Debug)]
+pub struct ProbeOptions {
+    /// The table that is asked.
+    pub table: ProbeTable,
+    /// Its column with the tenant's id.
+    pub tenant_column: Identifier,
+    /// The roles to test, at least one.
+    pub roles: Vec<Role>,
+    /// The time for everything in one tenant.
+    pub limit: Duration,
+    /// How often a transient failure is tried again.
+    pub retries: u32,
+    /// A JWT that expires within this time is a finding.
+    pub expiring_within: Duration,
+    /// Whether the tenant was named, so that having no data source is a failure and no reason to skip it.
+    pub named: bool,
+}
+
+/// Tests tenants, one at a time for each call; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    connector: Connector,
+    ring: Arc<KeyRing>,
+    options: Arc<ProbeOptions>,
+    clock: Clock,
+}
+
+/// A role made ready to be asked, or why it cannot be.
+struct Prepared {
+    role: Role,
+    login: Result<Login, Failure>,
+    key: Option<(Secret, Credential)>,
+}
+
+impl Prober {
+    /// A prober that opens keys with `ring`.
+    #[must_use]
+    pub fn new(ring: Arc<KeyRing>, options: ProbeOptions, clock: Clock) -> Self {
+        Self { connector: Connector::new(), ring, options: Arc::new(options), clock }
+    }
+
+    /// Tests one tenant. Never fails: what goes wrong is in the report.
+    pub async fn probe(&self, tenant: &Tenant) -> Report {
+        let Some(source) = &tenant.source else {
+            if !self.options.named {
+                return Report::skipped(tenant);
+            }
+            let sentence = format!("Tenant {} has no data source configured", tenant.id);
+            return Report::failed(tenant, &self.options.roles, &Failure::with(FailureClass::NoDataSource, sentence));
+        };
+        let address = match source.url.parse() {
+            Ok(address) => address,
+            Err(error) => {
+                let failure = Failure::with(FailureClass::UrlRefused, error.to_string());
+                return Report::failed(tenant, &self.options.roles, &failure);
+            }
+        };
+        let mut findings = Vec::new();
+        let prepared: Vec<Prepared> =
+            self.options.roles.iter().map(|role| self.prepare(source, &address, *role, &mut findings)).collect();
+        credentials::compare(&prepared, source, &address, &mut findings);
+
+        let question = Question {
+            table: self.options.table.clone(),
+            tenant_column: self.options.tenant_column.clone(),
+            tenant_id: tenant.id_in_data_source().to_owned(),
+        };
+        let start = Instant::now();
+        let asked = prepared.iter().map(|one| self.ask(one, &question, start));
+        let answers: Vec<(Role, Answer, Duration)> = futures_util::future::join_all(asked).await;
+        let fingerprint = Fingerprint::new(&address, tenant, prepared.iter().filter_map(|one| one.key.as_ref()));
+        Report::tested(tenant, answers, start.elapsed(), findings, fingerprint)
+    }
+
+    /// Opens a role's key and makes its login, offline.
+    fn prepare(&self, source: &SealedSource, address: &Address, role: Role, findings: &mut Vec<Finding>) -> Prepared {
+        if let Address::Sqlite(path) = address {
+            // A file has no users: its keys are ignored.
+            return Prepared { role, login: Ok(Login::Sqlite(path.clone())), key: None };
+        }
+        let stored = source.key(role);
+        let column = role.column();
+        let inspection = inspect(Some(&self.ring), stored);
+        let refused = |class| Prepared { role, login: Err(Failure::with(class, column)), key: None };
+        let opened = match (inspection.state, inspection.opened) {
+            (KeyState::Sealed | KeyState::PreviousKey, Some(opened)) => opened,
+            (KeyState::Missing, _) => return refused(FailureClass::KeyMissing),
+            (KeyState::Plaintext, _) => return refused(FailureClass::KeyPlaintext),
+            (KeyState::Hex, _) => return refused(FailureClass::KeyHex),
+            _ => {
+                let why = stored.and_then(|stored| self.ring.open(stored.expose()).err());
+                let detail = why.map_or_else(|| column.to_owned(), |why| format!("{column}: {why}"));
+                return Prepared { role, login: Err(Failure::with(FailureClass::KeyUnreadable, detail)), key: None };
+            }
+        };
+        if !opened.current {
+            findings.push(Finding::about(FindingCode::KeyPrevious, column));
+        }
+        if !opened.canonical {
+            findings.push(Finding::about(FindingCode::KeyNotCanonical, column));
+        }
+        let credential = Credential::of(&opened.plaintext);
+        credentials::judge(&credential, role, self.clock.now(), self.options.expiring_within, findings);
+        let login = Login::new(address, &opened.plaintext, &credential).map_err(|mut failure| {
+            failure.detail = Some(failure.detail.map_or_else(|| column.to_owned(), |detail| format!("{column}, {detail}")));
+            failure
+        });
+        Prepared { role, login, key: Some((opened.plaintext, credential)) }
+    }
+
+    /// Asks as one role, again if that may help, until the tenant's time is up.
+    async fn ask(&self, prepared: &Prepared, question: &Question, start: Instant) -> (Role, Answer, Duration) {
+        let role = prepared.role;
+        let login = match &prepared.login {
+            Ok(login) => login,
+            Err(failure) => {
+                return (role, Answer { connected: false, outcome: Err(failure.clone()) }, Duration::ZERO);
+            }
+        };
+        let mut attempt = 0;
+        loop {
+            let begun = Instant::now();
+            let left = self.options.limit.saturating_sub(start.elapsed());
+            let mut answer = self.connector.ask(login, role, question, left).await;
+            let took = begun.elapsed();
+            let Err(failure) = &mut answer.outcome else { return (role, answer, took) };
+            if failure.class == FailureClass::Timeout && failure.detail.is_none() {
+                failure.detail = Some(format!("{} s", self.options.limit.as_secs_f64()));
+            }
+            let pause = failure.retry_after.unwrap_or_else(|| pause_before(attempt));
+            let again = failure.class.is_transient() && attempt < self.options.retries;
+            if !again || start.elapsed() + pause >= self.options.limit {
+                return (role, answer, took);
+            }
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+}
+
+/// 100 ms, 200 ms, 400 ms, … each shortened by up to a half at random.
+fn pause_before(attempt: u32) -> Duration {
+    let full = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(attempt.min(10)));
+    full.mul_f64(rand::random_range(0.5..=1.0))
+}

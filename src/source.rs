@@ -1,0 +1,162 @@
+//! A tenant's data source: how to log in there, and the small questions that are asked of it.
+//!
+//! A [`Login`] is made offline from a row and an opened key, and refuses what can be known to be wrong before
+//! anything is sent. A [`Connector`] asks; it holds what all tenants share, the HTTP clients.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::credential::{Credential, CredentialKind};
+use crate::failure::{Failure, FailureClass};
+use crate::secret::Secret;
+use crate::settings::{Identifier, ProbeTable};
+use crate::tenant::Role;
+use crate::url::{Address, PostgresAddress, RestAddress};
+
+mod postgres;
+mod sqlite;
+mod supabase;
+
+/// What is asked of a data source.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The table.
+    pub table: ProbeTable,
+    /// Its column with the tenant's id.
+    pub tenant_column: Identifier,
+    /// The id by which the data source knows the tenant.
+    pub tenant_id: String,
+}
+
+/// What came of asking.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whether the data source let us in: logged in to PostgreSQL, opened the file, or had its key accepted.
+    pub connected: bool,
+    /// Whether the question was answered.
+    pub outcome: Result<(), Failure>,
+}
+
+/// Where to log in, as whom, with what. Made offline.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// A Supabase project and the key to show.
+    Supabase {
+        /// The project.
+        base: RestAddress,
+        /// The key.
+        key: Secret,
+        /// Which generation of key: the new ones are no JWT and must not be sent as one.
+        kind: CredentialKind,
+    },
+    /// A PostgreSQL server; the address holds the password.
+    Postgres(PostgresAddress),
+    /// A SQLite file; whoever can read it is let in.
+    Sqlite(PathBuf),
+}
+
+impl Login {
+    /// Puts a parsed `data_source_url` and an opened key together.
+    ///
+    /// # Errors
+    /// [`FailureClass::KeyOtherProject`], [`FailureClass::KeyOtherHost`], [`FailureClass::KeyNotFitting`]: known
+    /// without asking anybody, and so before a key is sent to where it does not belong.
+    pub fn new(address: &Address, key: &Secret, credential: &Credential) -> Result<Self, Failure> {
+        match address {
+            Address::Supabase(base) => {
+                let kind = credential.kind();
+                if let (Some(own), Some(of_key)) = (
+                    base.project_ref(),
+                    credential.claims().and_then(|claims| claims.project_ref.as_deref()),
+                ) && own != of_key
+                {
+                    return Err(Failure::new(FailureClass::KeyOtherProject));
+                }
+                match kind {
+                    CredentialKind::SupabaseJwt
+                    | CredentialKind::SupabasePublishable
+                    | CredentialKind::SupabaseSecret => {
+                        Ok(Self::Supabase { base: base.clone(), key: key.clone(), kind })
+                    }
+                    CredentialKind::PostgresUrl | CredentialKind::Text => {
+                        Err(Failure::new(FailureClass::KeyNotFitting))
+                    }
+                }
+            }
+            Address::Postgres(address) => match credential {
+                Credential::PostgresUrl(Ok(own)) if own.host.eq_ignore_ascii_case(&address.host) => {
+                    Ok(Self::Postgres(own.clone()))
+                }
+                Credential::PostgresUrl(Ok(_)) => Err(Failure::new(FailureClass::KeyOtherHost)),
+                Credential::PostgresUrl(Err(error)) => {
+                    Err(Failure::with(FailureClass::KeyNotFitting, format!("the sealed URL: {error}")))
+                }
+                Credential::Text => {
+                    Ok(Self::Postgres(PostgresAddress { password: Some(key.clone()), ..address.clone() }))
+                }
+                Credential::SupabaseJwt(_) | Credential::SupabasePublishable | Credential::SupabaseSecret => {
+                    Err(Failure::new(FailureClass::KeyNotFitting))
+                }
+            },
+            Address::Sqlite(path) => Ok(Self::Sqlite(path.clone())),
+        }
+    }
+
+    /// Whether two logins are one and the same user of one database.
+    #[must_use]
+    pub fn is_same_user(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Postgres(a), Self::Postgres(b)) => {
+                a.user == b.user && a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Asks data sources. Cheap to clone; clones share the HTTP clients and so their kept-alive connections.
+#[derive(Clone, Debug, Default)]
+pub struct Connector {
+    http: supabase::Clients,
+}
+
+impl Connector {
+    /// A connector. The HTTP clients are made when the first Supabase project is asked.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks once, within `limit`. As [`Role::Service`] the rows of the tenant are asked for; as [`Role::Anon`] only
+    /// whether the credential is accepted. Nothing is written, and nothing is tried again.
+    pub async fn ask(&self, login: &Login, role: Role, question: &Question, limit: Duration) -> Answer {
+        let connected = AtomicBool::new(false);
+        let asked = async {
+            match login {
+                Login::Supabase { base, key, kind } => {
+                    supabase::ask(&self.http, base, key, *kind, role, question).await
+                }
+                Login::Postgres(address) => postgres::ask(address, role, question, limit, &connected).await,
+                Login::Sqlite(path) => sqlite::ask(path, question).await,
+            }
+        };
+        match tokio::time::timeout(limit, asked).await {
+            Ok(answer) => answer,
+            Err(_) => Answer {
+                connected: connected.load(Ordering::Relaxed),
+                outcome: Err(Failure::new(FailureClass::Timeout)),
+            },
+        }
+    }
+}
+
+impl Answer {
+    fn failed(failure: Failure) -> Self {
+        Self { connected: false, outcome: Err(failure) }
+    }
+
+    fn connected(outcome: Result<(), Failure>) -> Self {
+        Self { connected: true, outcome }
+    }
+}

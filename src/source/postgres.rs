@@ -1,0 +1,114 @@
+//! A data source on PostgreSQL, over sqlx.
+//!
+//! One test is: connect, log in, one round trip for everything that is asked, and a `Terminate` that waits for
+//! nothing. Across a network the round trips are the time.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, raw_sql};
+
+use super::{Answer, Question};
+use crate::diagnosis;
+use crate::failure::{Failure, FailureClass};
+use crate::secret::Secret;
+use crate::sql::postgres_literal;
+use crate::tenant::Role;
+use crate::url::{PostgresAddress, TlsMode};
+
+/// How long saying goodbye may take before the connection is just dropped.
+const CLOSE_LIMIT: Duration = Duration::from_millis(250);
+
+/// `connected` is set once the server has let us in, also for a caller that gives up waiting after that.
+pub(super) async fn ask(
+    address: &PostgresAddress,
+    role: Role,
+    question: &Question,
+    limit: Duration,
+    connected: &AtomicBool,
+) -> Answer {
+    let options = match options(address) {
+        Ok(options) => options,
+        Err(failure) => return Answer::failed(failure),
+    };
+    let empty = Secret::new(String::new());
+    let password = address.password.as_ref().unwrap_or(&empty);
+    let mut connection = match PgConnection::connect_with(&options).await {
+        Ok(connection) => connection,
+        Err(error) => return Answer::failed(diagnosis::postgres(&error, &[password])),
+    };
+    connected.store(true, Ordering::Relaxed);
+    let asked = connection.execute(raw_sql(&text(role, question, limit))).await;
+    let _ = tokio::time::timeout(CLOSE_LIMIT, connection.close()).await;
+    Answer::connected(asked.map(|_| ()).map_err(|error| diagnosis::postgres(&error, &[password])))
+}
+
+/// The question in one message. Several statements in one message are one transaction, which ends with the
+/// message, also when one of them fails; so nothing is left open behind a pooler. The time limit is told to the
+/// server too, or a query that we have given up would go on there.
+fn text(role: Role, question: &Question, limit: Duration) -> String {
+    let query = match role {
+        Role::Service => format!(
+            "SELECT id FROM {} WHERE {} = {} LIMIT 1",
+            question.table.quoted(),
+            question.tenant_column.quoted(),
+            postgres_literal(&question.tenant_id),
+        ),
+        Role::Anon => "SELECT 1".to_owned(),
+    };
+    let limit = limit.as_millis().max(1);
+    format!("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {limit}; {query}")
+}
+
+/// Connection options of which every part comes from the row.
+fn options(address: &PostgresAddress) -> Result<PgConnectOptions, Failure> {
+    let password = address.password.as_ref().map(Secret::expose).unwrap_or_default();
+    Ok(without_environment()?
+        .host(&address.host)
+        .port(address.port)
+        .username(&address.user)
+        .password(password)
+        .database(&address.database)
+        .ssl_mode(match address.tls {
+            TlsMode::Disable => PgSslMode::Disable,
+            TlsMode::Prefer => PgSslMode::Prefer,
+            TlsMode::Require => PgSslMode::Require,
+            TlsMode::VerifyCa => PgSslMode::VerifyCa,
+            TlsMode::VerifyFull => PgSslMode::VerifyFull,
+        })
+        .application_name(address.application_name.as_deref().unwrap_or("boothds")))
+}
+
+/// Options to start from, with nothing of the environment that would reach a tenant's server once the row's parts
+/// are set over them.
+///
+/// sqlx has no options without the environment. `PGHOST`, `PGUSER`, `PGPASSWORD` and the like are the operator's,
+/// and every one of them is overwritten by [`options`]. `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY` cannot be taken
+/// back through its interface; were they sent, a tenant's server would see the operator's options and client
+/// certificate. So a test fails while one of them is set. (`PGSSLROOTCERT` is not sent; it adds an authority.)
+fn without_environment() -> Result<PgConnectOptions, Failure> {
+    static BASE: OnceLock<Result<PgConnectOptions, &'static str>> = OnceLock::new();
+    let base = BASE.get_or_init(|| {
+        let ambient = PgConnectOptions::new_without_pgpass();
+        if ambient.get_options().is_some() {
+            return Err("PGOPTIONS");
+        }
+        // The certificate has no getter; it shows in the URL form, which needs a user and host it can write.
+        let url = ambient.clone().username("u").host("h").to_url_lossy();
+        for (name, _) in url.query_pairs() {
+            match &*name {
+                "sslcert" => return Err("PGSSLCERT"),
+                "sslkey" => return Err("PGSSLKEY"),
+                _ => {}
+            }
+        }
+        Ok(ambient
+            // A parameter of start-up that PgBouncer refuses unless it is told to ignore it.
+            .extra_float_digits(None)
+            .statement_cache_capacity(0)
+            .disable_statement_logging())
+    });
+    base.clone().map_err(|variable| Failure::with(FailureClass::Environment, variable))
+}

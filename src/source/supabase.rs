@@ -1,0 +1,187 @@
+//! A data source on Supabase, or anything that speaks PostgREST under `/rest/v1`, over reqwest.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
+
+use super::{Answer, Question};
+use crate::credential::CredentialKind;
+use crate::diagnosis;
+use crate::failure::{Failure, FailureClass};
+use crate::sanitize::message;
+use crate::secret::Secret;
+use crate::tenant::Role;
+use crate::url::RestAddress;
+
+/// Names the tool to the gateway. A browser-like name is refused together with a secret key.
+const USER_AGENT: &str = concat!("boothds/", env!("CARGO_PKG_VERSION"));
+/// How much of an answer is read, bytes. One id, or an error, is some hundreds.
+const BODY_LIMIT: usize = 64 * 1024;
+/// How long an unused connection is kept. Long enough for the second question to a project; with hundreds of
+/// projects a second, longer would only pile up sockets.
+const IDLE_LIMIT: Duration = Duration::from_secs(1);
+
+const APIKEY: HeaderName = HeaderName::from_static("apikey");
+const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
+
+/// The HTTP clients, each made when first needed (3 ms of processor time) and then shared.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clients(Arc<Pair>);
+
+#[derive(Debug, Default)]
+struct Pair {
+    /// To other hosts, through the proxy that the environment names, if any.
+    remote: OnceLock<Result<reqwest::Client, String>>,
+    /// To this machine: never through a proxy, which would be handed the key in clear text.
+    local: OnceLock<Result<reqwest::Client, String>>,
+}
+
+impl Clients {
+    fn for_address(&self, base: &RestAddress) -> Result<&reqwest::Client, Failure> {
+        let (cell, local) =
+            if base.is_this_machine() { (&self.0.local, true) } else { (&self.0.remote, false) };
+        cell.get_or_init(|| build(local).map_err(|error| message(&error.to_string(), &[])))
+            .as_ref()
+            .map_err(|text| Failure::with(FailureClass::Tls, text.clone()))
+    }
+}
+
+fn build(local: bool) -> reqwest::Result<reqwest::Client> {
+    // Another part of the process may have chosen a provider already; then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        // A redirect would be followed with the `apikey` header, to whatever host it names.
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_idle_timeout(IDLE_LIMIT)
+        .tcp_nodelay(true);
+    if local { builder.no_proxy() } else { builder }.build()
+}
+
+/// An error of PostgREST, or of the gateway before it (then without `code`). Its `details` may name internal
+/// hosts, and are not read.
+#[derive(Debug, Default, Deserialize)]
+struct ErrorBody {
+    code: Option<String>,
+    #[serde(alias = "msg", alias = "error")]
+    message: Option<String>,
+}
+
+pub(super) async fn ask(
+    clients: &Clients,
+    base: &RestAddress,
+    key: &Secret,
+    kind: CredentialKind,
+    role: Role,
+    question: &Question,
+) -> Answer {
+    let answered = async {
+        let client = clients.for_address(base)?;
+        let headers = headers(key, kind, question)?;
+        // GET and not HEAD: PostgREST 12 closes the connection after every HEAD without saying so, and the next
+        // request on it fails. `limit=0` tests table, column and grant, and moves no data.
+        let filter = format!("eq.{}", question.tenant_id);
+        let own = [("select", "id"), (question.tenant_column.as_str(), filter.as_str()), ("limit", "1")];
+        let none = [("select", "id"), ("limit", "0")];
+        let url = match role {
+            Role::Service => base.table(question.table.name.as_str(), &own),
+            Role::Anon => base.table(question.table.name.as_str(), &none),
+        };
+        client.get(url).headers(headers).send().await.map_err(|error| diagnosis::http(&error, &[key]))
+    };
+    let mut response = match answered.await {
+        Ok(response) => response,
+        Err(failure) => return Answer::failed(failure),
+    };
+    let status = response.status().as_u16();
+    let body = match read(&mut response).await {
+        Ok(body) => body,
+        Err(error) => return Answer::failed(diagnosis::http(&error, &[key])),
+    };
+    judge(status, response.headers(), &body, role, key)
+}
+
+fn headers(key: &Secret, kind: CredentialKind, question: &Question) -> Result<HeaderMap, Failure> {
+    let value = |text: &str| {
+        let mut value = HeaderValue::from_str(text).map_err(|_| {
+            Failure::with(FailureClass::KeyNotFitting, "it contains a character that no header can carry")
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(APIKEY, value(key.expose())?);
+    // The new keys are no JWT: as a bearer token PostgREST would refuse them.
+    if kind == CredentialKind::SupabaseJwt {
+        headers.insert(AUTHORIZATION, value(&format!("Bearer {}", key.expose()))?);
+    }
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let schema = question.table.schema.as_ref().map_or("public", |schema| schema.as_str());
+    if let Ok(schema) = HeaderValue::from_str(schema) {
+        headers.insert(ACCEPT_PROFILE, schema);
+    }
+    Ok(headers)
+}
+
+/// Reads the body to its end, so that the connection can serve again, but no more than the limit of it.
+async fn read(response: &mut reqwest::Response) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = BODY_LIMIT - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == BODY_LIMIT {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+fn judge(status: u16, headers: &HeaderMap, body: &[u8], role: Role, key: &Secret) -> Answer {
+    let is_json = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.contains("json"));
+    if (200..300).contains(&status) {
+        // A list of rows is what PostgREST answers; a website answers 200 to anything.
+        return match serde_json::from_slice::<Vec<serde_json::Value>>(body) {
+            Ok(_) if is_json => Answer::connected(Ok(())),
+            _ => Answer::failed(Failure::with(FailureClass::NotSupabase, format!("HTTP {status}, no list of rows"))),
+        };
+    }
+    let error: ErrorBody =
+        if is_json { serde_json::from_slice(body).unwrap_or_default() } else { ErrorBody::default() };
+    let text = error.message.unwrap_or_default();
+    let code = error.code.filter(|code| !code.is_empty());
+    let class = diagnosis::rest(status, code.as_deref(), &text);
+    let mut detail = format!("HTTP {status}");
+    if let Some(code) = &code {
+        detail = format!("{detail}, {}", message(code, &[key]));
+    }
+    if !text.is_empty() {
+        detail = format!("{} ({detail})", message(&text, &[key]));
+    }
+    let failure = Failure { class, detail: Some(detail), retry_after: retry_after(headers) };
+    // An error with PostgREST's code about table, column or grant comes after the key was accepted.
+    let accepted = code.is_some()
+        && matches!(
+            class,
+            FailureClass::Table
+                | FailureClass::Column
+                | FailureClass::Grant
+                | FailureClass::Schema
+                | FailureClass::TenantIdType
+        );
+    match (accepted, role) {
+        // Whether the anonymous role may read the table is not what is asked of it.
+        (true, Role::Anon) => Answer::connected(Ok(())),
+        (true, Role::Service) => Answer::connected(Err(failure)),
+        (false, _) => Answer::failed(failure),
+    }
+}
+
+/// `Retry-After` in seconds; the form with a date is not used by the servers this asks.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

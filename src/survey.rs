@@ -1,0 +1,225 @@
+//! The test of many tenants: bounded concurrency, each with its own time limit, the results as they come.
+//!
+//! Each tenant is a task of its own, so that a dead one delays nobody and a bug in one ends one. The pages of the
+//! application database are read ahead by a task with room for one page: memory holds what is being tested and the
+//! reports, not the table.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::catalogue::{Catalogue, CatalogueError, Cursor};
+use crate::failure::{Failure, FailureClass};
+use crate::finding::{Finding, FindingCode};
+use crate::probe::{Prober, Report, milliseconds};
+use crate::tenant::{Role, Tenant, TenantFilter};
+
+/// How many tenants one page of the application database holds. A page is sorted anew by the server where no index
+/// fits, so pages are large; a thousand rows are about a megabyte.
+const PAGE: usize = 1000;
+
+/// Whom to test.
+#[derive(Debug)]
+pub enum Selection {
+    /// These tenants.
+    Named(Vec<Tenant>),
+    /// All that fit the filter, read from the application database page by page.
+    All(Arc<Catalogue>, TenantFilter),
+}
+
+/// The counts of a survey.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Tenants in the report.
+    pub total: usize,
+    /// Tested, and every tested role passed.
+    pub passed: usize,
+    /// Tested, and a role failed.
+    pub failed: usize,
+    /// Not tested, having no data source.
+    pub skipped: usize,
+    /// The time of the whole survey, ms.
+    pub duration_ms: f64,
+}
+
+/// The outcome of a survey.
+#[derive(Debug)]
+pub struct Survey {
+    /// Whether every selected tenant is in it.
+    pub complete: bool,
+    /// The counts.
+    pub summary: Summary,
+    /// What is wrong between tenants.
+    pub findings: Vec<Finding>,
+    /// The reports that were kept, in byte order of the subdomain.
+    pub results: Vec<Report>,
+    /// Why the application database could not be read to its end.
+    pub error: Option<CatalogueError>,
+}
+
+/// Tests the selected tenants, at most `concurrency` at a time. `on_report` sees each report as it comes, and says
+/// whether to keep it for [`Survey::results`]. When `stop` completes, what has not finished is given up.
+pub async fn survey(
+    prober: &Prober,
+    selection: Selection,
+    concurrency: usize,
+    stop: impl Future<Output = ()>,
+    mut on_report: impl FnMut(&Report) -> bool,
+) -> Survey {
+    let start = Instant::now();
+    let mut outcome = Survey {
+        complete: true,
+        summary: Summary::default(),
+        findings: Vec::new(),
+        results: Vec::new(),
+        error: None,
+    };
+    let mut fleet = Fleet::default();
+    let mut pages = read_ahead(selection);
+    let mut page = Vec::new().into_iter();
+    let mut more = true;
+    let mut tasks: JoinSet<Report> = JoinSet::new();
+    let mut running: HashMap<tokio::task::Id, Tenant> = HashMap::new();
+    tokio::pin!(stop);
+
+    loop {
+        while tasks.len() < concurrency.max(1)
+            && let Some(tenant) = page.next()
+        {
+            let (prober, subject) = (prober.clone(), Tenant::clone(&tenant));
+            let task = tasks.spawn(async move { prober.probe(&subject).await });
+            running.insert(task.id(), tenant);
+        }
+        let wants_page = more && page.len() == 0 && tasks.len() < concurrency.max(1);
+        if tasks.is_empty() && !wants_page {
+            break;
+        }
+        tokio::select! {
+            biased;
+            () = &mut stop => {
+                outcome.complete = false;
+                break;
+            }
+            next = pages.recv(), if wants_page => match next {
+                Some(Ok(tenants)) => page = tenants.into_iter(),
+                Some(Err(error)) => {
+                    outcome.complete = false;
+                    outcome.error = Some(error);
+                    more = false;
+                }
+                None => more = false,
+            },
+            Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                let report = match done {
+                    Ok((id, report)) => {
+                        running.remove(&id);
+                        report
+                    }
+                    Err(error) => match running.remove(&error.id()) {
+                        // The panic itself was printed by the hook; its text may hold anything and goes no further.
+                        Some(tenant) => {
+                            Report::failed(&tenant, &[Role::Service], &Failure::new(FailureClass::Internal))
+                        }
+                        None => continue,
+                    },
+                };
+                outcome.summary.count(&report);
+                fleet.compare(&report, &mut outcome.findings);
+                if on_report(&report) {
+                    outcome.results.push(report);
+                }
+            }
+        }
+    }
+    outcome.summary.duration_ms = milliseconds(start.elapsed());
+    outcome.results.sort_by(|a, b| {
+        (a.tenant.subdomain.as_bytes(), &a.tenant.id).cmp(&(b.tenant.subdomain.as_bytes(), &b.tenant.id))
+    });
+    outcome
+}
+
+impl Summary {
+    fn count(&mut self, report: &Report) {
+        self.total += 1;
+        if report.skipped {
+            self.skipped += 1;
+        } else if report.success {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+}
+
+/// Reads pages while the ones before are tested; ends with the table, an error, or its reader.
+fn read_ahead(selection: Selection) -> mpsc::Receiver<Result<Vec<Tenant>, CatalogueError>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let (catalogue, filter) = match selection {
+            Selection::Named(tenants) => {
+                let _ = sender.send(Ok(tenants)).await;
+                return;
+            }
+            Selection::All(catalogue, filter) => (catalogue, filter),
+        };
+        let mut cursor: Option<Cursor> = None;
+        loop {
+            let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await;
+            cursor = page.as_ref().ok().and_then(|page| page.last()).map(Cursor::at);
+            let last = page.as_ref().map_or(true, |page| page.len() < PAGE);
+            if sender.send(page).await.is_err() || last {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// What the tenants so far have, for comparing the next one with: 32 bytes a thing, no text of a key.
+#[derive(Default)]
+struct Fleet {
+    rows: HashMap<[u8; 32], String>,
+    keys: HashMap<[u8; 32], ([u8; 32], String)>,
+}
+
+impl Fleet {
+    fn compare(&mut self, report: &Report, findings: &mut Vec<Finding>) {
+        let Some(fingerprint) = &report.fingerprint else { return };
+        let own = crate::sanitize::printable(&report.tenant.subdomain).into_owned();
+        let mut found = |code: FindingCode, other: &str| {
+            findings.push(Finding::about(code, &format!("{other} and {own}")));
+        };
+        match self.rows.get(&fingerprint.rows) {
+            Some(other) => found(FindingCode::SourceShared, other),
+            None => {
+                self.rows.insert(fingerprint.rows, own.clone());
+            }
+        }
+        let mut said = false;
+        for key in &fingerprint.keys {
+            match self.keys.get(key) {
+                Some((source, other)) if *source != fingerprint.source && !said => {
+                    found(FindingCode::KeyReused, other);
+                    said = true;
+                }
+                Some(_) => {}
+                None => {
+                    self.keys.insert(*key, (fingerprint.source, own.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The default of how many tenants are tested at a time.
+pub const DEFAULT_CONCURRENCY: usize = 32;
+/// The default time limit of one tenant.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+/// The default number of repetitions of a transient failure.
+pub const DEFAULT_RETRIES: u32 = 2;
