@@ -29,7 +29,7 @@ const QUERY_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub enum Catalogue {
     /// PostgreSQL, direct or through a pooler.
-    Postgres(PostgresCatalogue),
+    Postgres(Box<PostgresCatalogue>),
     /// A SQLite file.
     Sqlite(SqliteCatalogue),
 }
@@ -87,7 +87,7 @@ impl Catalogue {
         if scheme.eq_ignore_ascii_case("sqlite") {
             SqliteCatalogue::open(url).await.map(Self::Sqlite)
         } else {
-            PostgresCatalogue::open(url).await.map(Self::Postgres)
+            PostgresCatalogue::open(url).await.map(|catalogue| Self::Postgres(Box::new(catalogue)))
         }
     }
 

@@ -20,14 +20,17 @@ pub fn postgres(error: &sqlx::Error, secrets: &[&Secret]) -> Failure {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
             let class = sql_state(&code, database.message());
-            Failure::with(class, format!("{} (SQLSTATE {})", message(database.message(), secrets), message(&code, &[])))
+            Failure::with(
+                class,
+                format!("{} (SQLSTATE {})", message(database.message(), secrets), message(&code, &[])),
+            )
         }
         sqlx::Error::Protocol(text) => Failure::with(FailureClass::NotPostgres, message(text, secrets)),
-        sqlx::Error::Tls(inner) => {
-            of_chain(inner.as_ref(), secrets).unwrap_or_else(|| Failure::with(FailureClass::Tls, message(&inner.to_string(), secrets)))
-        }
-        other => of_chain(other, secrets)
-            .unwrap_or_else(|| Failure::with(FailureClass::ServerError, message(&other.to_string(), secrets))),
+        sqlx::Error::Tls(inner) => of_chain(inner.as_ref(), secrets)
+            .unwrap_or_else(|| Failure::with(FailureClass::Tls, message(&inner.to_string(), secrets))),
+        other => of_chain(other, secrets).unwrap_or_else(|| {
+            Failure::with(FailureClass::ServerError, message(&other.to_string(), secrets))
+        }),
     }
 }
 
@@ -112,7 +115,9 @@ fn of_chain(error: &(dyn StdError + 'static), secrets: &[&Secret]) -> Option<Fai
     for error in chain(error) {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             let class = match tls {
-                rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => FailureClass::Certificate,
+                rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+                    FailureClass::Certificate
+                }
                 _ => FailureClass::Tls,
             };
             found = Some(Failure::with(class, message(&tls.to_string(), secrets)));
@@ -147,7 +152,9 @@ pub fn sql_state(code: &str, text: &str) -> FailureClass {
         "57014" => FailureClass::Timeout,
         // Shutting down, crashed, starting up; out of resources; a broken connection behind PostgREST.
         "57P01" | "57P02" | "57P03" => FailureClass::DatabaseDown,
-        _ if code.starts_with("53") || code.starts_with("08") && code != "08P01" => FailureClass::DatabaseDown,
+        _ if code.starts_with("53") || code.starts_with("08") && code != "08P01" => {
+            FailureClass::DatabaseDown
+        }
         // PgBouncer up to 1.18 reports everything of its own as 08P01, Supavisor as XX000.
         _ if says(&["Tenant or user not found", "tenant/user"]) => FailureClass::PoolerUser,
         _ if says(&["password authentication failed", "Wrong password"]) => FailureClass::Password,

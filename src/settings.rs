@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
+use crate::url::sqlite_url;
 
 mod knob;
 mod value;
@@ -219,7 +220,7 @@ impl Settings {
     pub fn resolve(layers: &[Layer]) -> Result<Self, SettingsError> {
         let layers = Layers(layers);
         Ok(Self {
-            database_url: layers.optional(Knob::DatabaseUrl, value::database_url)?,
+            database_url: layers.url(Knob::DatabaseUrl, value::database_url)?,
             namespace: layers.optional(Knob::Namespace, value::namespace)?,
             encryption_key: layers.source(&[
                 Knob::EncryptionKey,
@@ -227,7 +228,7 @@ impl Settings {
                 Knob::EncryptionKeyCommand,
             ])?,
             previous_keys: layers.source(&[Knob::PreviousKeys, Knob::PreviousKeyFiles])?,
-            state_url: layers.optional(Knob::StateUrl, value::state_url)?,
+            state_url: layers.url(Knob::StateUrl, value::state_url)?,
             max_clients: layers.required(Knob::MaxClients, value::max_clients)?,
             enable_metrics: layers.required(Knob::EnableMetrics, value::boolean)?,
             use_shared_cache: layers.required(Knob::UseSharedCache, value::boolean)?,
@@ -269,6 +270,24 @@ impl Layers<'_> {
     ) -> Result<Option<Sourced<T>>, SettingsError> {
         let Some(raw) = self.0.iter().find_map(|layer| layer.get(knob)) else { return Ok(None) };
         Ok(Some(check(raw, parse)?))
+    }
+
+    /// A URL; the path of a SQLite file in it is relative to the folder of the file that names it.
+    fn url(
+        &self,
+        knob: Knob,
+        parse: impl Fn(&str) -> Result<Secret, ValueError>,
+    ) -> Result<Option<Sourced<Secret>>, SettingsError> {
+        let Some(raw) = self.0.iter().find_map(|layer| layer.get(knob)) else { return Ok(None) };
+        let mut found = check(raw, parse)?;
+        if let Some(base) = &raw.base
+            && let Some(path) = found.value.expose().strip_prefix("sqlite:")
+            && !path.starts_with('/')
+        {
+            let folder = sqlite_url(&std::path::absolute(base).unwrap_or_else(|_| base.clone()));
+            found.value = Secret::new(format!("{folder}/{path}"));
+        }
+        Ok(Some(found))
     }
 
     fn required<T>(

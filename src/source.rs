@@ -66,10 +66,9 @@ impl Login {
         match address {
             Address::Supabase(base) => {
                 let kind = credential.kind();
-                if let (Some(own), Some(of_key)) = (
-                    base.project_ref(),
-                    credential.claims().and_then(|claims| claims.project_ref.as_deref()),
-                ) && own != of_key
+                if let (Some(own), Some(of_key)) =
+                    (base.project_ref(), credential.claims().and_then(|claims| claims.project_ref.as_deref()))
+                    && own != of_key
                 {
                     return Err(Failure::new(FailureClass::KeyOtherProject));
                 }

@@ -364,6 +364,22 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, UrlError> {
     Ok(PathBuf::from(path))
 }
 
+/// The `sqlite:` URL of a path, with every byte escaped that a URL could not carry.
+#[must_use]
+pub fn sqlite_url(path: &std::path::Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut url = String::from("sqlite:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+                url.push(char::from(*byte))
+            }
+            other => url.push_str(&format!("%{other:02X}")),
+        }
+    }
+    url
+}
+
 /// Percent-decodes; a broken escape is an error rather than taken as it stands.
 fn decode(text: &str) -> Result<String, UrlError> {
     let mut out = Vec::with_capacity(text.len());

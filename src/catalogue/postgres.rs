@@ -43,7 +43,10 @@ impl PostgresCatalogue {
             .disable_statement_logging();
         let address = address_of(&options);
         let mut connection = connect(&options, url, &address).await?;
-        let columns = ask(&mut connection, COLUMNS, url, &address, |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?))).await?;
+        let columns = ask(&mut connection, COLUMNS, url, &address, |row: &PgRow| {
+            Ok((row.try_get(0)?, row.try_get(1)?))
+        })
+        .await?;
         let schema = Schema::check(Dialect::Postgres, &columns, &address)?;
         Ok(Self { options, url: url.clone(), address, schema, connection: Mutex::new(Some(connection)) })
     }
@@ -99,7 +102,11 @@ impl std::fmt::Debug for PostgresCatalogue {
     }
 }
 
-async fn connect(options: &PgConnectOptions, url: &Secret, address: &str) -> Result<PgConnection, CatalogueError> {
+async fn connect(
+    options: &PgConnectOptions,
+    url: &Secret,
+    address: &str,
+) -> Result<PgConnection, CatalogueError> {
     let failed = |source| CatalogueError::Connect { address: address.to_owned(), source };
     match timeout(CONNECT_LIMIT, PgConnection::connect_with(options)).await {
         Ok(Ok(connection)) => Ok(connection),
@@ -136,7 +143,8 @@ fn address_of(options: &PgConnectOptions) -> String {
     if host.starts_with('/') {
         return format!("postgres:///{database}?host={host}");
     }
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.into_owned() };
+    let host =
+        if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.into_owned() };
     let port = if options.get_port() == 5432 { String::new() } else { format!(":{}", options.get_port()) };
     format!("postgres://{host}{port}/{database}")
 }

@@ -76,7 +76,11 @@ impl Schema {
             })
             .collect::<Vec<_>>()
             .join(" ");
-        Err(CatalogueError::NoColumns { address, columns: missing.iter().map(|(name, _)| *name).collect(), sql })
+        Err(CatalogueError::NoColumns {
+            address,
+            columns: missing.iter().map(|(name, _)| *name).collect(),
+            sql,
+        })
     }
 
     pub(super) fn count(&self, filter: &TenantFilter) -> String {
@@ -105,8 +109,11 @@ impl Schema {
         let mut conditions = vec![format!("{} IN ({})", self.text("subdomain"), all.join(", "))];
         if self.id_is_uuid {
             // Compared as uuid, so that the primary key's index serves; what is no uuid is no id.
-            let ids: Vec<String> =
-                names.iter().filter(|name| is_uuid(name)).map(|name| format!("{}::uuid", self.quote(name))).collect();
+            let ids: Vec<String> = names
+                .iter()
+                .filter(|name| is_uuid(name))
+                .map(|name| format!("{}::uuid", self.quote(name)))
+                .collect();
             if !ids.is_empty() {
                 conditions.push(format!("id IN ({})", ids.join(", ")));
             }
@@ -165,7 +172,10 @@ fn where_clause(conditions: Vec<String>) -> String {
 
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
-        && text.bytes().enumerate().all(|(at, b)| if [8, 13, 18, 23].contains(&at) { b == b'-' } else { b.is_ascii_hexdigit() })
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, b)| if [8, 13, 18, 23].contains(&at) { b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
 /// Reads a row of [`Schema::page`] or [`Schema::named`]; `text` is the text of a column by its place.
@@ -198,17 +208,27 @@ mod tests {
 
     #[test]
     fn a_missing_column_comes_with_the_statement_that_adds_it() {
-        let columns: Vec<_> =
-            COLUMNS.iter().skip(1).filter(|c| c.0 != "data_source_region").map(|(n, k)| ((*n).to_owned(), (*k).to_owned())).collect();
+        let columns: Vec<_> = COLUMNS
+            .iter()
+            .skip(1)
+            .filter(|c| c.0 != "data_source_region")
+            .map(|(n, k)| ((*n).to_owned(), (*k).to_owned()))
+            .collect();
         let error = Schema::check(Dialect::Postgres, &columns, "postgres://h/db").unwrap_err();
         assert_eq!(error.to_string(), "the table `tenants` of postgres://h/db lacks id, data_source_region");
         let CatalogueError::NoColumns { sql, .. } = error else { panic!() };
-        assert_eq!(sql, "ALTER TABLE tenants ADD COLUMN id uuid; ALTER TABLE tenants ADD COLUMN data_source_region text;");
+        assert_eq!(
+            sql,
+            "ALTER TABLE tenants ADD COLUMN id uuid; ALTER TABLE tenants ADD COLUMN data_source_region text;"
+        );
         assert!(matches!(Schema::check(Dialect::Sqlite, &[], "x"), Err(CatalogueError::NoTable { .. })));
     }
 
     #[test]
     fn only_the_standard_spelling_is_a_uuid() {
-        assert!(is_uuid("00000000-0000-4000-8000-00000000000A") && !is_uuid("00000000-0000-4000-8000-00000000000G"));
+        assert!(
+            is_uuid("00000000-0000-4000-8000-00000000000A")
+                && !is_uuid("00000000-0000-4000-8000-00000000000G")
+        );
     }
 }

@@ -39,12 +39,15 @@ impl SqliteCatalogue {
         }
         // Nothing is written here, and a missing file must not be made.
         let options = SqliteConnectOptions::new().filename(&path).read_only(true).disable_statement_logging();
-        let mut connection =
-            SqliteConnection::connect_with(&options).await.map_err(|error| failed(diagnosis::sqlite(&error)))?;
+        let mut connection = SqliteConnection::connect_with(&options)
+            .await
+            .map_err(|error| failed(diagnosis::sqlite(&error)))?;
         let columns = connection
             .fetch_all(raw_sql(COLUMNS))
             .await
-            .and_then(|rows| rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<Vec<_>, _>>())
+            .and_then(|rows| {
+                rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<Vec<_>, _>>()
+            })
             .map_err(|error| failed(diagnosis::sqlite(&error)))?;
         let schema = Schema::check(Dialect::Sqlite, &columns, &address)?;
         Ok(Self { address, schema, connection: Mutex::new(connection) })
@@ -82,10 +85,11 @@ impl SqliteCatalogue {
         read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, CatalogueError> {
         let mut connection = self.connection.lock().await;
-        connection
-            .fetch_all(raw_sql(sql))
-            .await
-            .and_then(|rows| rows.iter().map(read).collect())
-            .map_err(|error| CatalogueError::Query { address: self.address.clone(), source: diagnosis::sqlite(&error) })
+        connection.fetch_all(raw_sql(sql)).await.and_then(|rows| rows.iter().map(read).collect()).map_err(
+            |error| CatalogueError::Query {
+                address: self.address.clone(),
+                source: diagnosis::sqlite(&error),
+            },
+        )
     }
 }

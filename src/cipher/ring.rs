@@ -3,13 +3,11 @@
 //! The sealed form has no key id, so opening is by trial; it is authenticated, so that a wrong key cannot
 //! succeed. The current key is tried first: after a rotation that is the only trial.
 
-use zeroize::Zeroizing;
-
 use super::key::{EncryptionKey, KeyError, KeyId, into_text};
 use super::sealed::{OpenError, Sealed};
 use crate::private_file;
 use crate::secret::Secret;
-use crate::settings::{KeySource, Origin, Settings, Sourced};
+use crate::settings::{KeySource, Settings, Sourced};
 
 /// The current encryption key and the earlier ones.
 #[derive(Clone, Debug)]
@@ -95,7 +93,7 @@ impl KeyRing {
         let canonical = sealed.is_canonical();
         for (position, key) in std::iter::once(&self.current).chain(&self.earlier).enumerate() {
             if key.open_in_place(&mut sealed).is_ok() {
-                let plaintext = into_text(std::mem::replace(&mut sealed.ciphertext, Zeroizing::default()))?;
+                let plaintext = into_text(std::mem::take(&mut sealed.ciphertext))?;
                 return Ok(Opened { plaintext, key_id: key.id(), current: position == 0, canonical });
             }
         }
@@ -108,11 +106,6 @@ fn load(source: &Sourced<KeySource>) -> Result<Vec<(Secret, String)>, KeyError> 
     let origin = &source.origin;
     let cut = |text: &str, place: String| (Secret::new(text.trim().to_owned()), place);
     match &source.value {
-        KeySource::Text(text) if matches!(origin, Origin::Environment(name) | Origin::EnvFile { name, .. } if name == "ENCRYPTION_KEY") =>
-        {
-            // As the Node application takes it: to the letter.
-            Ok(vec![(text.clone(), origin.to_string())])
-        }
         KeySource::Text(text) => {
             Ok(text.expose().split(',').map(|key| cut(key, origin.to_string())).collect())
         }

@@ -139,7 +139,7 @@ fn is_plaintext(stored: &str) -> bool {
 /// Three parts of hexadecimal digits, with a 12- or 16-byte IV and a 16-byte tag.
 fn is_hex_triple(stored: &str) -> bool {
     let parts: Vec<&str> = stored.trim().split(':').collect();
-    let hex = |part: &str| part.len() % 2 == 0 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = |part: &str| part.len().is_multiple_of(2) && part.bytes().all(|b| b.is_ascii_hexdigit());
     matches!(parts[..], [iv, tag, text]
         if hex(iv) && hex(tag) && hex(text) && matches!(iv.len(), 24 | 32) && tag.len() == 32 && !text.is_empty())
 }

@@ -41,13 +41,19 @@ pub(super) fn judge(
     if let Some(issued) = claims.issued_at
         && issued > after(now, CLOCK_SKEW)
     {
-        let message = format!("{column}: the JWT says that it was issued at {issued}, which is in the future");
+        let message =
+            format!("{column}: the JWT says that it was issued at {issued}, which is in the future");
         findings.push(Finding::with_message(FindingCode::JwtFromTheFuture, message));
     }
 }
 
 /// Findings about the two credentials beside each other, and about the URL.
-pub(super) fn compare(prepared: &[Prepared], source: &SealedSource, address: &Address, findings: &mut Vec<Finding>) {
+pub(super) fn compare(
+    prepared: &[Prepared],
+    source: &SealedSource,
+    address: &Address,
+    findings: &mut Vec<Finding>,
+) {
     if let Address::Postgres(address) = address
         && address.password.is_some()
     {

@@ -11,7 +11,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::finding::Finding;
 use crate::secret::Secret;
 use crate::source::Answer;
-use crate::tenant::{Role, Tenant, TenantId};
+use crate::tenant::{Role, SealedSource, Tenant, TenantId};
 use crate::url::{Address, Kind};
 
 /// The report of one tenant's test.
@@ -183,6 +183,14 @@ impl Fingerprint {
     }
 }
 
+impl DataSource {
+    /// Names the data source of a row.
+    #[must_use]
+    pub fn of(source: &SealedSource) -> Self {
+        Self { kind: source.url.kind(), endpoint: source.url.endpoint(), region: source.region.clone() }
+    }
+}
+
 impl Report {
     fn blank(tenant: &Tenant) -> Self {
         Self {
@@ -191,11 +199,7 @@ impl Report {
                 name: tenant.name.clone(),
                 subdomain: tenant.subdomain.clone(),
             },
-            data_source: tenant.source.as_ref().map(|source| DataSource {
-                kind: source.url.kind(),
-                endpoint: source.url.endpoint(),
-                region: source.region.clone(),
-            }),
+            data_source: tenant.source.as_ref().map(DataSource::of),
             skipped: false,
             success: false,
             response_time_ms: 0.0,
@@ -219,9 +223,7 @@ impl Report {
     pub fn failed(tenant: &Tenant, roles: &[Role], failure: &Failure) -> Self {
         let answers = roles
             .iter()
-            .map(|role| {
-                (*role, Answer { connected: false, outcome: Err(failure.clone()) }, Duration::ZERO)
-            })
+            .map(|role| (*role, Answer { connected: false, outcome: Err(failure.clone()) }, Duration::ZERO))
             .collect();
         Self { fingerprint: None, ..Self::from_answers(tenant, answers, Duration::ZERO) }
     }

@@ -203,6 +203,17 @@ impl Knob {
         }
     }
 
+    /// The setting that this is a way to give: an encryption key is one thing, whether as text, file or command.
+    #[must_use]
+    pub fn group(self) -> Self {
+        match self {
+            Self::EncryptionKeyFile | Self::EncryptionKeyCommand => Self::EncryptionKey,
+            Self::PreviousKeyFiles => Self::PreviousKeys,
+            Self::ServeTokenFile => Self::ServeToken,
+            other => other,
+        }
+    }
+
     /// The setting that a variable gives, and the rank of that name among the names of the setting.
     #[must_use]
     pub fn of_variable(name: &str) -> Option<(Self, usize)> {

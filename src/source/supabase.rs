@@ -147,7 +147,10 @@ fn judge(status: u16, headers: &HeaderMap, body: &[u8], role: Role, key: &Secret
         // A list of rows is what PostgREST answers; a website answers 200 to anything.
         return match serde_json::from_slice::<Vec<serde_json::Value>>(body) {
             Ok(_) if is_json => Answer::connected(Ok(())),
-            _ => Answer::failed(Failure::with(FailureClass::NotSupabase, format!("HTTP {status}, no list of rows"))),
+            _ => Answer::failed(Failure::with(
+                FailureClass::NotSupabase,
+                format!("HTTP {status}, no list of rows"),
+            )),
         };
     }
     let error: ErrorBody =

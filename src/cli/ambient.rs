@@ -1,0 +1,66 @@
+//! The process's surroundings: environment, folders, raw arguments. The only file that reads them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::error::CliError;
+use crate::settings::Knob;
+
+/// Variables besides the settings that decide something.
+const PROFILE: &str = "BOOTHDS_PROFILE";
+const SUPABASE_URL: &str = "NEXT_PUBLIC_SUPABASE_URL";
+
+/// What of the environment concerns this program, taken once.
+#[derive(Debug)]
+pub(super) struct Ambient {
+    /// The variables that are settings. Not `Debug`-printed by anybody: the values may be secrets.
+    pub(super) variables: Vec<(String, String)>,
+    /// `BOOTHDS_PROFILE`.
+    pub(super) profile: Option<String>,
+    /// Whether `NEXT_PUBLIC_SUPABASE_URL` is set.
+    pub(super) has_supabase_url: bool,
+    /// The user's configuration folder: `$XDG_CONFIG_HOME`, or `~/.config`.
+    pub(super) config_folder: Option<PathBuf>,
+}
+
+impl Ambient {
+    /// Reads the environment.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reader of the environment that the lint names"
+    )]
+    pub(super) fn read() -> Result<Self, CliError> {
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| Knob::of_variable(name).is_some()) else { continue };
+            let value = value
+                .into_string()
+                .map_err(|_| CliError::settings(format!("{name} in the environment is no UTF-8 text")))?;
+            variables.push((name.to_owned(), value));
+        }
+        let text = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
+        // The specification of the XDG folders wants relative paths to be ignored.
+        let folder = |name: &str| text(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        Ok(Self {
+            variables,
+            profile: text(PROFILE).filter(|name| !name.is_empty()),
+            has_supabase_url: text(SUPABASE_URL).is_some(),
+            config_folder: folder("XDG_CONFIG_HOME")
+                .or_else(|| folder("HOME").map(|home| home.join(".config"))),
+        })
+    }
+}
+
+/// Whether a variable of a `.env` file is Supabase's public URL.
+pub(super) fn is_supabase_url(name: &str) -> bool {
+    name == SUPABASE_URL
+}
+
+/// Whether the raw arguments ask for JSON; needed for the errors of the arguments themselves.
+pub(super) fn wants_json() -> bool {
+    let arguments: Vec<OsString> = std::env::args_os().take_while(|argument| argument != "--").collect();
+    arguments
+        .iter()
+        .any(|argument| argument == "--json" || argument == "--format=json" || argument == "--format=jsonl")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && (pair[1] == "json" || pair[1] == "jsonl"))
+}

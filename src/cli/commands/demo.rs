@@ -1,0 +1,98 @@
+//! `boothds demo`: make the embedded fleet, test it, and say what to try next.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::catalogue::Catalogue;
+use crate::cipher::KeyRing;
+use crate::cli::args::{DemoArgs, Format};
+use crate::cli::config::ConfigFile;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::output::{Output, results};
+use crate::clock::Clock;
+use crate::demo;
+use crate::probe::{ProbeOptions, Prober, Report};
+use crate::settings::Settings;
+use crate::survey::{DEFAULT_CONCURRENCY, DEFAULT_LIMIT, DEFAULT_RETRIES, Selection, Summary, survey};
+use crate::tenant::{Role, TenantFilter};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    folder: String,
+    created: bool,
+    summary: Summary,
+    results: &'a [Report],
+    next: Vec<String>,
+}
+
+pub(in crate::cli) async fn run(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError> {
+    let fleet = demo::create(&args.dir).await?;
+    // Its own configuration alone: neither the environment nor another file may lead to a real fleet.
+    let settings = Settings::resolve(&[ConfigFile::read(&fleet.config)?.top])?;
+    let ring = Arc::new(KeyRing::from_settings(&settings)?);
+    let url = settings.require_database_url()?;
+    let failed = |error| CliError::catalogue(&error, &url.origin);
+    let catalogue = Arc::new(Catalogue::open(&url.value).await.map_err(failed)?);
+    let options = ProbeOptions {
+        table: settings.probe_table.value.clone(),
+        tenant_column: settings.probe_tenant_column.value.clone(),
+        roles: vec![Role::Service, Role::Anon],
+        limit: DEFAULT_LIMIT,
+        retries: DEFAULT_RETRIES,
+        expiring_within: std::time::Duration::ZERO,
+        named: false,
+    };
+    let prober = Prober::new(ring, options, Clock::System);
+    let selection = Selection::All(catalogue, TenantFilter::default());
+    let outcome = survey(&prober, selection, DEFAULT_CONCURRENCY, std::future::pending(), |_| true).await;
+    if let Some(error) = outcome.error {
+        return Err(failed(error));
+    }
+
+    let config = args.dir.join("boothds.toml");
+    let next: Vec<String> = ["tenants", "info acme", "test-connection --all", "test-connection acme --json"]
+        .iter()
+        .map(|command| format!("{} --config {} {command}", program(), quoted(&config)))
+        .collect();
+    if output.format() != Format::Table {
+        output.json(&Document {
+            folder: fleet.folder.display().to_string(),
+            created: !fleet.existed,
+            summary: outcome.summary,
+            results: &outcome.results,
+            next,
+        });
+        return Ok(ExitCode::Ok);
+    }
+    let found = if fleet.existed { "Found the fleet" } else { "Made a fleet" };
+    output.line(&format!("{found} in {}; its test:\n", fleet.folder.display()));
+    output.print(&results::table(&outcome));
+    output
+        .line("\ndune and elm are broken on purpose: the one has no file, the other no table. Next, try:\n");
+    for command in next {
+        output.line(&format!("  {command}"));
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// How to call this program again: by its name where the shell finds it, by its path otherwise.
+fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_else(|| "boothds".into());
+    if Path::new(&called).components().count() == 1 {
+        return quoted(Path::new(&called));
+    }
+    // `cargo run` calls it by an absolute path; from here a relative one is shorter, and the same.
+    let folder = std::env::current_dir().unwrap_or_default();
+    quoted(Path::new(&called).strip_prefix(folder).unwrap_or(Path::new(&called)))
+}
+
+/// A path as a word for the shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

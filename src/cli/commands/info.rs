@@ -1,0 +1,186 @@
+//! `boothds info TENANT`: what is known of one tenant's data source, without asking it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::catalogue::Catalogue;
+use crate::cipher::{KeyId, KeyRing, KeyState, inspect};
+use crate::cli::args::{Format, GlobalArgs, InfoArgs};
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::output::Output;
+use crate::cli::resolve::Resolved;
+use crate::credential::{Claims, Credential, CredentialKind};
+use crate::sanitize::printable;
+use crate::tenant::{PoolConfig, Role, Tenant};
+use crate::url::Kind;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    tenant: Name,
+    url: Option<String>,
+    kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool_config: Option<PoolConfig>,
+    tenant_id_in_data_source: String,
+    is_cached: bool,
+    keys: Keys,
+}
+
+#[derive(Serialize)]
+struct Name {
+    id: String,
+    name: String,
+    subdomain: String,
+    status: String,
+}
+
+#[derive(Serialize)]
+struct Keys {
+    anon: Key,
+    service: Key,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    state: KeyState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<KeyId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<CredentialKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwt: Option<Jwt>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Jwt {
+    role: Option<String>,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    project_ref: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
+pub(in crate::cli) async fn run(
+    args: &InfoArgs,
+    global: &GlobalArgs,
+    output: &mut Output,
+) -> Result<ExitCode, CliError> {
+    let resolved = Resolved::new(global, Vec::new(), output)?;
+    let url = resolved.database_url()?;
+    let ring = resolved.key_ring_if_set()?;
+    let failed = |error| CliError::catalogue(&error, &url.origin);
+    let catalogue = Catalogue::open(&url.value).await.map_err(failed)?;
+    let found = catalogue.find(std::slice::from_ref(&args.tenant)).await.map_err(failed)?;
+    let address = catalogue.address().to_owned();
+    catalogue.close().await;
+    let Some(tenant) = found.into_iter().flatten().next() else {
+        return Err(unknown(&[&args.tenant], &address));
+    };
+    let document = Document::new(&tenant, ring.as_ref());
+    match output.format() {
+        Format::Table => table(&document, output),
+        Format::Json | Format::Jsonl => output.json(&document),
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// The error of names that no tenant has.
+pub(super) fn unknown(names: &[&String], address: &str) -> CliError {
+    let names: Vec<_> = names.iter().map(|name| format!("`{}`", printable(name))).collect();
+    CliError::new(ExitCode::NotFound, format!("there is no tenant {} in {address}", names.join(", ")))
+        .hint("a tenant is named by its id or subdomain; `boothds tenants` lists them")
+}
+
+impl Document {
+    fn new(tenant: &Tenant, ring: Option<&KeyRing>) -> Self {
+        let source = tenant.source.as_ref();
+        Self {
+            tenant: Name {
+                id: tenant.id.as_str().to_owned(),
+                name: tenant.name.clone(),
+                subdomain: tenant.subdomain.clone(),
+                status: tenant.status.clone(),
+            },
+            url: source.map(|source| source.url.masked()),
+            kind: source.and_then(|source| source.url.kind()),
+            region: source.and_then(|source| source.region.clone()),
+            pool_config: source.and_then(|source| PoolConfig::parse(source.pool_config.as_deref()?)),
+            tenant_id_in_data_source: tenant.id_in_data_source().to_owned(),
+            is_cached: false,
+            keys: Keys {
+                anon: Key::new(tenant, Role::Anon, ring),
+                service: Key::new(tenant, Role::Service, ring),
+            },
+        }
+    }
+}
+
+impl Key {
+    fn new(tenant: &Tenant, role: Role, ring: Option<&KeyRing>) -> Self {
+        let inspection = inspect(ring, tenant.source.as_ref().and_then(|source| source.key(role)));
+        let credential = inspection.opened.as_ref().map(|opened| Credential::of(&opened.plaintext));
+        Self {
+            state: inspection.state,
+            key_id: inspection.opened.map(|opened| opened.key_id),
+            kind: credential.as_ref().map(Credential::kind),
+            jwt: credential.as_ref().and_then(Credential::claims).map(Jwt::new),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let mut text = self.state.as_str().to_owned();
+        if let (Some(key_id), Some(kind)) = (self.key_id, self.kind) {
+            text.push_str(&format!(", opens with {key_id}: {}", kind.as_str()));
+        }
+        if let Some(jwt) = &self.jwt {
+            if let Some(role) = &jwt.role {
+                text.push_str(&format!(", role {role}"));
+            }
+            if let Some(expires) = jwt.expires_at {
+                text.push_str(&format!(", expires {expires}"));
+            }
+        }
+        text
+    }
+}
+
+impl Jwt {
+    fn new(claims: &Claims) -> Self {
+        Self {
+            role: claims.role.clone(),
+            project_ref: claims.project_ref.clone(),
+            issued_at: claims.issued_at,
+            expires_at: claims.expires_at,
+        }
+    }
+}
+
+fn table(document: &Document, output: &mut Output) {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let pool =
+        document.pool_config.map_or_else(|| "-".to_owned(), |pool| format!("{} to {}", pool.min, pool.max));
+    for (label, value) in [
+        ("Tenant", document.tenant.subdomain.clone()),
+        ("Id", document.tenant.id.clone()),
+        ("Name", document.tenant.name.clone()),
+        ("Status", document.tenant.status.clone()),
+        ("URL", document.url.clone().unwrap_or_else(|| "no data source is configured".to_owned())),
+        ("Kind", document.kind.map_or("-", |kind| kind.as_str()).to_owned()),
+        ("Region", or_none(&document.region)),
+        ("Connections", pool),
+        ("Id in data source", document.tenant_id_in_data_source.clone()),
+        ("Cached", if document.is_cached { "yes" } else { "no" }.to_owned()),
+        ("Anon key", document.keys.anon.describe()),
+        ("Service key", document.keys.service.describe()),
+    ] {
+        output.line(format!("{label:<18} {}", printable(&value)).trim_end());
+    }
+}

@@ -1,0 +1,162 @@
+//! `boothds tenants`: who there is, page by page.
+
+use serde::Serialize;
+
+use crate::catalogue::{Catalogue, Cursor};
+use crate::cipher::{KeyRing, KeyState, inspect};
+use crate::cli::args::{Format, GlobalArgs, TenantsArgs};
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::output::Output;
+use crate::cli::output::table::{Rows, Tone};
+use crate::cli::resolve::Resolved;
+use crate::probe::DataSource;
+use crate::tenant::{Role, Tenant};
+
+/// How many tenants one page holds.
+const PAGE: usize = 1000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    id: &'a str,
+    name: &'a str,
+    subdomain: &'a str,
+    status: &'a str,
+    data_source: Option<DataSource>,
+    keys: Keys,
+}
+
+#[derive(Serialize)]
+struct Keys {
+    anon: KeyState,
+    service: KeyState,
+}
+
+pub(in crate::cli) async fn run(
+    args: &TenantsArgs,
+    global: &GlobalArgs,
+    output: &mut Output,
+) -> Result<ExitCode, CliError> {
+    let resolved = Resolved::new(global, Vec::new(), output)?;
+    let url = resolved.database_url()?;
+    let ring = resolved.key_ring_if_set()?;
+    let failed = |error| CliError::catalogue(&error, &url.origin);
+    let catalogue = Catalogue::open(&url.value).await.map_err(failed)?;
+    let filter = args.filter.filter();
+
+    let mut printer = Printer::new(output, catalogue.address());
+    let mut cursor: Option<Cursor> = None;
+    let mut total = 0usize;
+    loop {
+        let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await.map_err(failed)?;
+        if total == 0 && page.is_empty() && !args.filter.allow_empty {
+            return Err(nobody(filter.is_empty()));
+        }
+        for tenant in &page {
+            printer.add(&Entry::new(tenant, ring.as_ref()));
+        }
+        total += page.len();
+        cursor = page.last().map(Cursor::at);
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    printer.finish(total);
+    catalogue.close().await;
+    Ok(ExitCode::Ok)
+}
+
+/// The error of an empty selection.
+pub(super) fn nobody(everybody_was_meant: bool) -> CliError {
+    let message = if everybody_was_meant { "there are no tenants" } else { "no tenant fits the filter" };
+    CliError::new(ExitCode::NotFound, message).hint("--allow-empty makes an empty selection no error")
+}
+
+impl<'a> Entry<'a> {
+    fn new(tenant: &'a Tenant, ring: Option<&KeyRing>) -> Self {
+        let state =
+            |role: Role| inspect(ring, tenant.source.as_ref().and_then(|source| source.key(role))).state;
+        Self {
+            id: tenant.id.as_str(),
+            name: &tenant.name,
+            subdomain: &tenant.subdomain,
+            status: &tenant.status,
+            data_source: tenant.source.as_ref().map(DataSource::of),
+            keys: Keys { anon: state(Role::Anon), service: state(Role::Service) },
+        }
+    }
+}
+
+/// Prints as the pages come: JSON piece by piece, the table at the end, because its widths are known only then.
+struct Printer<'o> {
+    output: &'o mut Output,
+    rows: Option<Rows>,
+    first: bool,
+}
+
+impl<'o> Printer<'o> {
+    fn new(output: &'o mut Output, address: &str) -> Self {
+        let mut rows = None;
+        match output.format() {
+            Format::Table => {
+                rows = Some(Rows::new([
+                    "TENANT", "ID", "NAME", "STATUS", "KIND", "ENDPOINT", "ANON", "SERVICE",
+                ]));
+            }
+            Format::Json => {
+                let address = serde_json::Value::from(address);
+                output.print(&format!("{{\n  \"applicationDatabase\": {address},\n  \"tenants\": ["));
+            }
+            Format::Jsonl => {}
+        }
+        Self { output, rows, first: true }
+    }
+
+    fn add(&mut self, entry: &Entry<'_>) {
+        match (&mut self.rows, self.output.format()) {
+            (Some(rows), _) => {
+                let source = entry.data_source.as_ref();
+                let kind = source.and_then(|source| source.kind).map_or("-", |kind| kind.as_str());
+                rows.add([
+                    (entry.subdomain, Tone::Plain),
+                    (entry.id, Tone::Dim),
+                    (entry.name, Tone::Plain),
+                    (entry.status, Tone::Plain),
+                    (kind, Tone::Plain),
+                    (source.map_or("-", |source| source.endpoint.as_str()), Tone::Plain),
+                    (entry.keys.anon.as_str(), tone(entry.keys.anon)),
+                    (entry.keys.service.as_str(), tone(entry.keys.service)),
+                ]);
+            }
+            (None, Format::Json) => {
+                let text = serde_json::to_string(entry).unwrap_or_default();
+                self.output.print(if self.first { "\n    " } else { ",\n    " });
+                self.output.print(&text);
+            }
+            (None, _) => self.output.json_line(entry),
+        }
+        self.first = false;
+    }
+
+    fn finish(self, total: usize) {
+        match (self.rows, self.output.format()) {
+            (Some(rows), _) => {
+                self.output.print(&rows.finish());
+                self.output.line(&format!("\n{total} {}", if total == 1 { "tenant" } else { "tenants" }));
+            }
+            (None, Format::Json) => self.output.line(if self.first { "]\n}" } else { "\n  ]\n}" }),
+            (None, _) => {}
+        }
+    }
+}
+
+/// How the state of a key is shown.
+pub(super) fn tone(state: KeyState) -> Tone {
+    match state {
+        KeyState::Sealed => Tone::Good,
+        KeyState::PreviousKey => Tone::Plain,
+        KeyState::Plaintext | KeyState::Hex | KeyState::Unreadable => Tone::Bad,
+        KeyState::Missing => Tone::Dim,
+    }
+}

@@ -1,0 +1,209 @@
+//! `boothds test-connection`: ask the data sources of named tenants, or of all.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::catalogue::Catalogue;
+use crate::cli::args::{FailOn, Format, GlobalArgs, TestConnectionArgs};
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::Output;
+use crate::cli::output::progress::Progress;
+use crate::cli::output::reports::Reports;
+use crate::cli::output::results;
+use crate::cli::resolve::{Resolved, flag};
+use crate::clock::Clock;
+use crate::finding::Finding;
+use crate::probe::{ProbeOptions, Prober, Report};
+use crate::settings::{Knob, RawValue};
+use crate::survey::{Selection, Summary, Survey, survey};
+
+/// The answer in JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    application_database: &'a str,
+    complete: bool,
+    summary: Summary,
+    findings: &'a [Finding],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<&'a [Report]>,
+}
+
+pub(in crate::cli) async fn run(
+    args: &TestConnectionArgs,
+    global: &GlobalArgs,
+    output: &mut Output,
+    interrupt: &mut Interrupt,
+) -> Result<ExitCode, CliError> {
+    refuse_filter_with_names(args)?;
+    let resolved = Resolved::new(global, overrides(args), output)?;
+    let url = resolved.database_url()?;
+    let ring = Arc::new(resolved.key_ring()?);
+    // Opened before the work, so that a path that cannot be written is known before it.
+    let reports = Reports::open(&args.report)?;
+    let failed = |error| CliError::catalogue(&error, &url.origin);
+    let catalogue = Arc::new(Catalogue::open(&url.value).await.map_err(failed)?);
+    let address = catalogue.address().to_owned();
+    let selection = select(args, &catalogue).await.map_err(|error| match error {
+        Refusal::Catalogue(error) => failed(error),
+        Refusal::Names(error) => error,
+    })?;
+    let progress = progress(args, &catalogue, &selection).await.map_err(failed)?;
+    let named = matches!(selection, Selection::Named(_));
+    drop(catalogue);
+
+    let options = ProbeOptions {
+        table: resolved.settings.probe_table.value.clone(),
+        tenant_column: resolved.settings.probe_tenant_column.value.clone(),
+        roles: args.role.roles(),
+        limit: args.timeout,
+        retries: args.retries,
+        expiring_within: args.expiring_within,
+        named,
+    };
+    let prober = Prober::new(ring, options, Clock::System);
+    let stream = output.format() == Format::Jsonl;
+    let mut worst = Verdict::new(args.fail_on);
+    let mut failures = 0;
+    let mut signal = None;
+    let outcome = survey(
+        &prober,
+        selection,
+        args.concurrency.into(),
+        async { signal = Some(interrupt.received().await) },
+        |report| {
+            failures += usize::from(!report.success && !report.skipped);
+            worst.see(report);
+            progress.advance(failures);
+            if stream {
+                output.json_line(report);
+            }
+            !stream || reports.want_results()
+        },
+    )
+    .await;
+    progress.finish();
+    worst.see_fleet(&outcome.findings);
+
+    print(&outcome, &address, output);
+    reports.write(&outcome)?;
+    if let Some(code) = signal {
+        return Ok(code);
+    }
+    if let Some(error) = outcome.error {
+        return Err(failed(error));
+    }
+    if outcome.summary.total == 0 && !args.filter.allow_empty {
+        return Err(super::tenants::nobody(args.filter.filter().is_empty()));
+    }
+    Ok(worst.exit_code())
+}
+
+/// Why there is no selection.
+enum Refusal {
+    Catalogue(crate::catalogue::CatalogueError),
+    Names(CliError),
+}
+
+/// The tenants that are meant: those that were named, each once, or all that fit.
+async fn select(args: &TestConnectionArgs, catalogue: &Arc<Catalogue>) -> Result<Selection, Refusal> {
+    if args.all {
+        return Ok(Selection::All(Arc::clone(catalogue), args.filter.filter()));
+    }
+    let found = catalogue.find(&args.tenants).await.map_err(Refusal::Catalogue)?;
+    let missing: Vec<&String> = args
+        .tenants
+        .iter()
+        .zip(&found)
+        .filter(|(_, tenant)| tenant.is_none())
+        .map(|(name, _)| name)
+        .collect();
+    if !missing.is_empty() {
+        return Err(Refusal::Names(super::info::unknown(&missing, catalogue.address())));
+    }
+    let mut tenants: Vec<_> = found.into_iter().flatten().collect();
+    tenants.sort_by(|a, b| a.id.cmp(&b.id));
+    tenants.dedup_by(|a, b| a.id == b.id);
+    Ok(Selection::Named(tenants))
+}
+
+/// A progress bar where somebody sees it; only then the tenants are counted beforehand.
+async fn progress(
+    args: &TestConnectionArgs,
+    catalogue: &Catalogue,
+    selection: &Selection,
+) -> Result<Progress, crate::catalogue::CatalogueError> {
+    if !Progress::is_visible() {
+        return Ok(Progress::hidden());
+    }
+    let total = match selection {
+        Selection::Named(tenants) => tenants.len() as u64,
+        Selection::All(..) => catalogue.count(&args.filter.filter()).await?,
+    };
+    Ok(Progress::new(total))
+}
+
+fn refuse_filter_with_names(args: &TestConnectionArgs) -> Result<(), CliError> {
+    if !args.all && !args.filter.filter().is_empty() {
+        return Err(CliError::usage(
+            "--status, --region and --kind select among --all, not among named tenants",
+        )
+        .hint("leave the names out and say --all"));
+    }
+    Ok(())
+}
+
+/// The settings that this command has flags for.
+fn overrides(args: &TestConnectionArgs) -> Vec<RawValue> {
+    let table = args.probe_table.clone().map(|text| flag(Knob::ProbeTable, "--probe-table", text));
+    let column = args
+        .probe_tenant_column
+        .clone()
+        .map(|text| flag(Knob::ProbeTenantColumn, "--probe-tenant-column", text));
+    table.into_iter().chain(column).collect()
+}
+
+fn print(outcome: &Survey, address: &str, output: &mut Output) {
+    let results = (output.format() == Format::Json).then_some(outcome.results.as_slice());
+    let document = Document {
+        application_database: address,
+        complete: outcome.complete,
+        summary: outcome.summary,
+        findings: &outcome.findings,
+        results,
+    };
+    match output.format() {
+        Format::Table => output.print(&results::table(outcome)),
+        Format::Json | Format::Jsonl => output.json(&document),
+    }
+}
+
+/// What the reports add up to, against `--fail-on`.
+struct Verdict {
+    fail_on: FailOn,
+    unhealthy: bool,
+}
+
+impl Verdict {
+    fn new(fail_on: FailOn) -> Self {
+        Self { fail_on, unhealthy: false }
+    }
+
+    fn see(&mut self, report: &Report) {
+        self.unhealthy |= !report.success && !report.skipped;
+        self.see_fleet(&report.findings);
+    }
+
+    fn see_fleet(&mut self, findings: &[Finding]) {
+        if let Some(threshold) = self.fail_on.threshold() {
+            self.unhealthy |= findings.iter().any(|finding| finding.severity >= threshold);
+        }
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        if self.unhealthy && self.fail_on != FailOn::Never { ExitCode::Unhealthy } else { ExitCode::Ok }
+    }
+}

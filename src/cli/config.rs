@@ -1,0 +1,161 @@
+//! Settings from files: `boothds.toml` and `.env`, read into layers.
+//!
+//! Errors name file, line and key, never a value or a line: either may be a secret.
+
+use std::path::{Path, PathBuf};
+
+use super::error::CliError;
+use crate::private_file::READ_LIMIT;
+use crate::secret::Secret;
+use crate::settings::{Knob, Layer, Origin, RawValue};
+
+/// A parsed `boothds.toml`.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    pub(super) path: PathBuf,
+    /// The values at the top level.
+    pub(super) top: Layer,
+    /// The values of each `[profile.NAME]`.
+    pub(super) profiles: Vec<(String, Layer)>,
+}
+
+impl ConfigFile {
+    /// Reads a file that must exist.
+    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+        let text = read_text(path)?;
+        Self::parse(path, text.expose())
+    }
+
+    /// Reads a file if it exists.
+    pub(super) fn find(path: &Path) -> Result<Option<Self>, CliError> {
+        if path.try_exists().unwrap_or(true) { Self::read(path).map(Some) } else { Ok(None) }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, CliError> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            // The error's own text quotes the line.
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
+            CliError::settings(format!("{} is no TOML{place}", path.display()))
+                .hint("check the quotes and brackets there")
+        })?;
+        let mut file = Self { path: path.to_owned(), top: Layer::default(), profiles: Vec::new() };
+        for (key, value) in &table {
+            match (key.as_str(), value) {
+                ("profile", toml::Value::Table(profiles)) => {
+                    for (name, section) in profiles {
+                        let toml::Value::Table(section) = section else {
+                            return Err(file.wrong(&format!("profile.{name}"), "a table"));
+                        };
+                        let values = section
+                            .iter()
+                            .map(|(key, value)| file.value(key, value, Some(name)))
+                            .collect::<Result<_, _>>()?;
+                        file.profiles.push((name.clone(), Layer(values)));
+                    }
+                }
+                _ => {
+                    let value = file.value(key, value, None)?;
+                    file.top.0.push(value);
+                }
+            }
+        }
+        Ok(file)
+    }
+
+    fn value(&self, key: &str, value: &toml::Value, profile: Option<&str>) -> Result<RawValue, CliError> {
+        let Some(knob) = Knob::of_key(key) else {
+            let error = CliError::settings(format!("unknown key `{key}` in {}", self.path.display()));
+            return Err(if key.contains("encryption_key") || key.contains("previous_key") {
+                error.hint(
+                    "an encryption key never stands in this file; name its file with encryption_key_file",
+                )
+            } else {
+                let known: Vec<_> = Knob::ALL.iter().filter_map(|knob| knob.describe().key).collect();
+                error.hint(format!("the keys are {}, and the tables profile.NAME", known.join(", ")))
+            });
+        };
+        let text = match value {
+            toml::Value::String(text) => text.clone(),
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(value) => value.to_string(),
+            toml::Value::Array(items) => {
+                let texts: Option<Vec<&str>> =
+                    items.iter().map(|item| item.as_str().filter(|item| !item.contains(','))).collect();
+                texts.ok_or_else(|| self.wrong(key, "a list of texts without commas"))?.join(",")
+            }
+            _ => return Err(self.wrong(key, knob.describe().takes)),
+        };
+        Ok(RawValue {
+            knob,
+            text: Secret::new(text),
+            origin: Origin::ConfigFile {
+                key: key.to_owned(),
+                file: self.path.clone(),
+                profile: profile.map(str::to_owned),
+            },
+            base: Some(folder_of(&self.path)),
+        })
+    }
+
+    fn wrong(&self, key: &str, takes: &str) -> CliError {
+        CliError::settings(format!("{key} in {} is not usable: it takes {takes}", self.path.display()))
+    }
+}
+
+/// The variables of a `.env` file: its settings as a layer, and the other names.
+#[derive(Debug)]
+pub(super) struct EnvFile {
+    pub(super) layer: Layer,
+    pub(super) names: Vec<String>,
+}
+
+impl EnvFile {
+    /// Reads a file that must exist.
+    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+        let text = read_text(path)?;
+        // By iterator: `dotenvy::dotenv()` would change the environment of this process and so of its children.
+        let mut variables = Vec::new();
+        for item in dotenvy::from_read_iter(text.expose().as_bytes()) {
+            // The error's own text quotes the line.
+            let (name, value) = item.map_err(|_| {
+                let after = variables.last().map(|(name, _): &(String, String)| format!(" after {name}"));
+                CliError::settings(format!(
+                    "{} has a line{} that is no NAME=value",
+                    path.display(),
+                    after.unwrap_or_default()
+                ))
+                .hint("quote a value that contains blanks, quotes, # or $")
+            })?;
+            variables.push((name, value));
+        }
+        let names = variables.iter().map(|(name, _)| name.clone()).collect();
+        let layer = Layer::from_vars(variables, Some(folder_of(path)), |name| Origin::EnvFile {
+            name: name.to_owned(),
+            file: path.to_owned(),
+        });
+        Ok(Self { layer, names })
+    }
+
+    /// Reads a file if it exists.
+    pub(super) fn find(path: &Path) -> Result<Option<Self>, CliError> {
+        if path.try_exists().unwrap_or(true) { Self::read(path).map(Some) } else { Ok(None) }
+    }
+}
+
+/// The folder that paths in a file are relative to.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A file of settings may hold secrets, and is read as one.
+fn read_text(path: &Path) -> Result<Secret, CliError> {
+    crate::private_file::read(path).map_err(|error| {
+        let error = CliError::from(error);
+        CliError { code: super::ExitCode::Settings, ..error }
+            .hint(format!("settings are read from text files of up to {READ_LIMIT} bytes"))
+    })
+}
