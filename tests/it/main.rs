@@ -1,1 +1,20 @@
-//! temporary
+//! The tests of the built binary and the library against real servers. `scripts/test` installs what they need.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod application_database;
+mod demo;
+mod failures;
+mod fixture;
+mod fleet;
+mod generated;
+mod interruption;
+mod keys;
+mod layering;
+mod postgres_source;
+mod sealed_form;
+mod secrecy;
+mod settings;
+mod supabase_source;
+mod support;
+mod tenants;
+mod terminal;

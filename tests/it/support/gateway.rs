@@ -1,6 +1,8 @@
 //! Supabase's gateway, as much of it as a client can tell: it wants an `apikey`, knows the new kind of keys, serves
 //! PostgREST under `/rest/v1` and has errors of its own without a `code`. A [`Mode`] makes it misbehave.
 
+mod answers;
+
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,7 +138,8 @@ impl State {
         while let Some(request) = http::read_request(&mut reader) {
             let Request { method, path, headers, .. } = request.clone();
             lock(&self.requests).push(Recorded { method, path, headers });
-            let last = header(&request.headers, "connection").is_some_and(|it| it.eq_ignore_ascii_case("close"));
+            let last =
+                header(&request.headers, "connection").is_some_and(|it| it.eq_ignore_ascii_case("close"));
             let mode = lock(&self.mode).clone();
             let method = request.method.clone();
             // A client that has gone meanwhile ends the connection like one that closes it.
@@ -149,17 +152,18 @@ impl State {
 
     /// The answer, or nothing when the connection is to be closed.
     fn answer(&self, mode: Mode, request: Request, stream: &mut TcpStream) -> Option<Answer> {
-        let key = header(&request.headers, "apikey").unwrap_or_default().to_owned();
+        let key = header(&request.headers, "apikey").unwrap_or_default();
         Some(match mode {
             Mode::Slow(pause) => {
                 thread::sleep(pause);
                 self.forward(request)
             }
-            Mode::LegacyKeysDisabled if key.starts_with("eyJ") => disabled(),
+            Mode::LegacyKeysDisabled if key.starts_with("eyJ") => answers::legacy_keys_disabled(),
             Mode::Forward | Mode::LegacyKeysDisabled => self.forward(request),
             Mode::CloseEarly => return None,
             Mode::CloseMidBody => {
-                let head = http::head_of(&json_answer(200, &json!([])), 1000);
+                let head = http::head_of(&answers::empty_list(), Some(1000));
+                // Here and below: a client that has gone already is no failure of the test.
                 let _ = stream.write_all((head + "[{\"id\":").as_bytes());
                 return None;
             }
@@ -172,63 +176,40 @@ impl State {
                 endless(stream);
                 return None;
             }
-            Mode::Html(status) => {
-                let body = format!("<!DOCTYPE html><html><title>{status}</title><body>Error {status}</body></html>");
-                answer(status, &[("Content-Type", "text/html; charset=UTF-8")], body)
-            }
+            Mode::Html(status) => answers::html(status),
             Mode::Answer { status, body, headers } => Answer { status, headers, body: body.into_bytes() },
-            Mode::Redirect(to) => answer(307, &[("Location", &to)], String::new()),
-            Mode::EchoKey => json_answer(400, &json!({"message": format!("malformed apikey: {key}")})),
+            Mode::Redirect(to) => answers::answer(307, &[("Location", &to)], String::new()),
+            Mode::EchoKey => answers::json(400, &json!({"message": format!("malformed apikey: {key}")})),
         })
     }
 
     fn forward(&self, mut request: Request) -> Answer {
         let Some(key) = header(&request.headers, "apikey").map(str::to_owned) else {
-            let hint = "No `apikey` request header or url param was found.";
-            return json_answer(401, &json!({"message": "No API key found in request", "hint": hint}));
+            return answers::no_key();
         };
         if key.starts_with("sb_") {
             let token = match key.as_str() {
-                SECRET_KEY if is_browser(&request) => return in_browser(),
+                SECRET_KEY if is_browser(&request) => return answers::in_browser(),
                 SECRET_KEY => service_key(),
                 PUBLISHABLE_KEY => anon_key(),
-                _ => return json_answer(401, &json!({"message": "Invalid API key", "hint": HINT})),
+                _ => return answers::invalid_key(),
             };
             // A user's own token stays; the key itself is no token.
-            let own = header(&request.headers, "authorization").is_some_and(|it| !it.contains("sb_"));
-            if !own {
+            if header(&request.headers, "authorization").is_none_or(|value| value.contains("sb_")) {
                 request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
                 request.headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
             }
         }
-        let path = request.path.strip_prefix("/rest/v1").filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        let Some(path) = path else {
-            return json_answer(404, &json!({"message": "no Route matched with those values"}));
+        let path = match request.path.strip_prefix("/rest/v1") {
+            Some(path) if path.starts_with('/') => path.to_owned(),
+            Some(path) if path.is_empty() || path.starts_with('?') => format!("/{path}"),
+            _ => return answers::no_route(),
         };
-        request.path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        request.path = path;
         request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("connection"));
-        let Some(port) = self.upstream else {
-            return answer(200, &[("Content-Type", JSON), ("Content-Range", "*/*")], "[]".to_owned());
-        };
-        http::send(port, &request).unwrap_or_else(|_| {
-            let message = "An invalid response was received from the upstream server";
-            json_answer(502, &json!({"message": message}))
-        })
+        let Some(port) = self.upstream else { return answers::empty_list() };
+        http::send(port, &request).unwrap_or_else(|_| answers::bad_upstream())
     }
-}
-
-const JSON: &str = "application/json; charset=utf-8";
-const HINT: &str = "Double check your Supabase `anon` or `service_role` API key.";
-
-fn disabled() -> Answer {
-    let hint = "Your legacy API keys (anon, service_role) were disabled. Re-enable them in the Supabase dashboard, or \
-                use the new publishable and secret API keys.";
-    json_answer(401, &json!({"message": "Legacy API keys are disabled", "hint": hint}))
-}
-
-fn in_browser() -> Answer {
-    let hint = "Secret API keys can only be used in a protected environment.";
-    json_answer(401, &json!({"message": "Forbidden use of secret API key in browser", "hint": hint}))
 }
 
 fn is_browser(request: &Request) -> bool {
@@ -237,20 +218,11 @@ fn is_browser(request: &Request) -> bool {
 
 fn endless(stream: &mut TcpStream) {
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut sent = stream.write_all(head.as_bytes());
     while sent.is_ok() {
         sent = stream.write_all(chunk.as_bytes());
     }
-}
-
-fn json_answer(status: u16, body: &serde_json::Value) -> Answer {
-    answer(status, &[("Content-Type", JSON)], body.to_string())
-}
-
-fn answer(status: u16, headers: &[(&str, &str)], body: String) -> Answer {
-    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Answer { status, headers, body: body.into_bytes() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -51,7 +51,7 @@ pub fn send(port: u16, request: &Request) -> io::Result<Answer> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let mut head = format!("{} {} HTTP/1.0\r\n", request.method, request.path);
+    let mut head = format!("{} {} HTTP/1.0\r\nConnection: close\r\n", request.method, request.path);
     write_fields(&mut head, &request.headers);
     stream.write_all(&[head.as_bytes(), b"\r\n", &request.body].concat())?;
     let mut reader = BufReader::new(stream);
@@ -75,18 +75,20 @@ pub fn get(port: u16, path: &str) -> io::Result<Answer> {
     send(port, &Request { method: "GET".to_owned(), path: path.to_owned(), headers, body: Vec::new() })
 }
 
-/// Writes an answer with its length; that to a HEAD has no body.
+/// Writes an answer with its length; that to a HEAD has neither length nor body.
 pub fn write_answer(stream: &mut TcpStream, answer: &Answer, method: &str) -> io::Result<()> {
-    let mut bytes = head_of(answer, answer.body.len()).into_bytes();
-    if method != "HEAD" {
-        bytes.extend_from_slice(&answer.body);
+    if method == "HEAD" {
+        return stream.write_all(head_of(answer, None).as_bytes());
     }
-    stream.write_all(&bytes)
+    stream.write_all(&[head_of(answer, Some(answer.body.len())).as_bytes(), &answer.body].concat())
 }
 
 /// The head of an answer, with the blank line and the length that it claims.
-pub fn head_of(answer: &Answer, length: usize) -> String {
-    let mut head = format!("HTTP/1.1 {} {}\r\nContent-Length: {length}\r\n", answer.status, reason(answer.status));
+pub fn head_of(answer: &Answer, length: Option<usize>) -> String {
+    let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
+    if let Some(length) = length {
+        write!(head, "Content-Length: {length}\r\n").expect("write to a string");
+    }
     write_fields(&mut head, &answer.headers);
     head + "\r\n"
 }
@@ -120,7 +122,8 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<(String, Vec<(String, Stri
         if line.is_empty() {
             return Ok((first, headers));
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| io::Error::other("a header field without a colon"))?;
+        let (name, value) =
+            line.split_once(':').ok_or_else(|| io::Error::other("a header field without a colon"))?;
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
 }

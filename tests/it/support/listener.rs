@@ -5,12 +5,13 @@ use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// A listening port on 127.0.0.1, closed when dropped.
 pub struct Listener {
     port: u16,
     shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -27,7 +28,7 @@ impl Listener {
         let port = listener.local_addr().expect("the address of a listener").port();
         let shared = Arc::new(Shared::default());
         let (state, serve) = (Arc::clone(&shared), Arc::new(serve));
-        thread::spawn(move || {
+        let accepting = thread::spawn(move || {
             for stream in listener.incoming() {
                 if state.closed.load(Ordering::SeqCst) {
                     return;
@@ -37,7 +38,7 @@ impl Listener {
                 }
             }
         });
-        Self { port, shared }
+        Self { port, shared, accepting: Some(accepting) }
     }
 
     /// The port.
@@ -60,7 +61,11 @@ impl Listener {
 }
 
 impl Shared {
-    fn accept(&self, stream: TcpStream, serve: Arc<impl Fn(TcpStream) + Send + Sync + 'static>) -> io::Result<()> {
+    fn accept(
+        &self,
+        stream: TcpStream,
+        serve: Arc<impl Fn(TcpStream) + Send + Sync + 'static>,
+    ) -> io::Result<()> {
         self.accepted.fetch_add(1, Ordering::SeqCst);
         stream.set_nodelay(true)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +88,10 @@ impl Drop for Listener {
         self.shared.closed.store(true, Ordering::SeqCst);
         // Wakes the accepting thread, which then ends and closes the port.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        if let Some(accepting) = self.accepting.take() {
+            // If it has panicked, the test has failed without this drop.
+            let _ = accepting.join();
+        }
         self.cut();
     }
 }

@@ -4,10 +4,19 @@
 #![allow(dead_code, reason = "a kit for all the tests: some of it waits for the test that needs it")]
 
 pub mod certificates;
+pub mod cli;
+pub mod fleet;
+pub mod gateway;
+pub mod heard;
 pub mod http;
 pub mod listener;
+pub mod machine;
+pub mod network;
+pub mod node;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod postgrest;
 pub mod process;
 pub mod scratch;
+pub mod terminal;
+pub mod tls_server;

@@ -77,7 +77,9 @@ impl DelayProxy {
     pub fn start(target: u16, one_way: Duration) -> Self {
         let listener = Listener::start(move |client| {
             let arrived = Instant::now();
-            let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target))) else { return };
+            let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target))) else {
+                return;
+            };
             let set = server.set_nodelay(true);
             let (Ok(()), Ok(from), Ok(to)) = (set, client.try_clone(), server.try_clone()) else { return };
             // What the client sends was sent after the handshake; what the server sends, half a trip before its end.
@@ -104,7 +106,7 @@ fn delay(mut from: TcpStream, mut to: TcpStream, earliest: Instant, one_way: Dur
     let (flight, arrivals) = mpsc::channel::<(Instant, Vec<u8>)>();
     let landing = thread::spawn(move || {
         for (due, bytes) in arrivals {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
+            wait_until(due);
             let landed = if bytes.is_empty() { to.shutdown(Shutdown::Write) } else { to.write_all(&bytes) };
             if landed.is_err() {
                 // The receiver has gone: the sender learns it as from a reset.
@@ -124,4 +126,12 @@ fn delay(mut from: TcpStream, mut to: TcpStream, earliest: Instant, one_way: Dur
     }
     drop(flight);
     landing.join().expect("the landing side does not panic");
+}
+
+/// Sleeps for the most of it: the kernel wakes a sleeper some 100 µs late, and many round trips would add that up.
+fn wait_until(due: Instant) {
+    thread::sleep(due.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_micros(200)));
+    while Instant::now() < due {
+        thread::yield_now();
+    }
 }

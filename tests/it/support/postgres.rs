@@ -3,10 +3,12 @@
 //!
 //! Tests share the cluster's roles and settings: what a test changes there belongs in a [`PrivateCluster`].
 
+mod template;
+
 use std::fs::{self, File};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -14,46 +16,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::certificates::{self, Certificate};
+use super::certificates;
 use super::process::{self, Child, Signal, User};
 use super::scratch;
-
-/// Who may come in how. `+role` means its members; a superuser is none unless made one.
-const HBA: &str = "\
-local    all all            trust
-host     all +scram_users   all scram-sha-256
-hostssl  all +tls_only      all trust
-hostnossl all +tls_only     all reject
-hostssl  all +nossl_only    all reject
-hostnossl all +nossl_only   all trust
-host     all all            all trust
-";
-
-/// `wal_level=minimal` wants no WAL senders. Nothing is reserved for superusers: `max_connections` is then the limit
-/// for all. Commits are written but not synced, so that they survive the end of the server, not of the machine.
-const SETTINGS: &[(&str, &str)] = &[
-    ("listen_addresses", "127.0.0.1"),
-    ("max_connections", "400"),
-    ("superuser_reserved_connections", "0"),
-    ("shared_buffers", "64MB"),
-    ("fsync", "off"),
-    ("full_page_writes", "off"),
-    ("autovacuum", "off"),
-    ("wal_level", "minimal"),
-    ("max_wal_senders", "0"),
-    ("max_wal_size", "1GB"),
-    ("password_encryption", "scram-sha-256"),
-    ("timezone", "UTC"),
-    ("lc_messages", "C"),
-    ("ssl", "on"),
-];
-
-/// One statement a line, as `postgres --single` reads them.
-const ROLES: &str = "\
-create role scram_users nologin; create role tls_only nologin; create role nossl_only nologin
-create role anon nologin; create role authenticated nologin; create role service_role nologin bypassrls
-create role authenticator login noinherit; grant anon, authenticated, service_role to authenticator
-";
 
 /// The cluster of this process, started on first use.
 pub fn cluster() -> &'static Cluster {
@@ -76,7 +41,7 @@ pub struct Cluster {
 impl Cluster {
     fn new() -> Self {
         let folder = scratch::server_folder("pg");
-        copy(&template().path().join("data"), &folder.path().join("data"));
+        template::copy_to(&folder.path().join("data"));
         Self { folder, port: process::free_port(), settings: Vec::new(), server: Mutex::new(None) }
     }
 
@@ -123,12 +88,7 @@ impl Cluster {
 
     /// The same, with the server's message as an error.
     pub fn try_psql(&self, database: &str, sql: &str) -> Result<String, String> {
-        let mut command = process::command(process::find("psql"), Signal::KILL, User::Own);
-        command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database]);
-        command.args(["-p", &self.port.to_string(), "-f", "-", "-h"]).arg(self.folder.path());
-        let output = process::run(command, sql.as_bytes(), Duration::from_secs(120));
-        let text = |bytes| String::from_utf8(bytes).expect("psql writes UTF-8").trim_end().to_owned();
-        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+        psql(self.folder.path(), self.port, database, sql)
     }
 
     /// What the server has logged.
@@ -222,39 +182,12 @@ impl Deref for PrivateCluster {
     }
 }
 
-/// A data folder with the settings, the certificate and the roles, to be copied.
-fn template() -> &'static TempDir {
-    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    TEMPLATE.get_or_init(|| {
-        let folder = scratch::server_folder("template");
-        let data = folder.path().join("data");
-        let mut initdb = process::command(process::find("initdb"), Signal::KILL, User::Server);
-        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1"]);
-        initdb.args(["--no-sync", "--no-instructions", "-D"]).arg(&data);
-        run(initdb, b"");
-        let (certificate, key) = certificates::files(Certificate::TrustedByCa);
-        copy(&certificate, &data.join("server.crt"));
-        fs::copy(key, data.join("server.key")).expect("copy the server's key");
-        scratch::give_to_server(&data.join("server.key"));
-        let settings = SETTINGS.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect::<String>();
-        fs::write(data.join("postgresql.auto.conf"), settings).expect("write the settings of PostgreSQL");
-        fs::write(data.join("pg_hba.conf"), HBA).expect("write pg_hba.conf");
-        let mut single = process::command(process::find("postgres"), Signal::KILL, User::Server);
-        single.args(["--single", "-j", "-D"]).arg(&data).arg("postgres");
-        run(single, ROLES.replace('\n', ";\n\n").as_bytes());
-        folder
-    })
-}
-
-/// Copies a file or folder as the user of the server, who then owns the copy.
-fn copy(from: &Path, to: &Path) {
-    let mut copy = process::command(process::find("cp"), Signal::KILL, User::Server);
-    copy.arg("-R").arg(from).arg(to);
-    run(copy, b"");
-}
-
-fn run(command: Command, input: &[u8]) {
-    let what = format!("{command:?}");
-    let output = process::run(command, input, Duration::from_secs(120));
-    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+/// Runs SQL as `postgres` on the server behind a unix socket: for whoever cannot hold the [`Cluster`].
+pub fn psql(socket_dir: &Path, port: u16, database: &str, sql: &str) -> Result<String, String> {
+    let mut command = process::command(process::find("psql"), Signal::KILL, User::Own);
+    command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database]);
+    command.args(["-p", &port.to_string(), "-f", "-", "-h"]).arg(socket_dir);
+    let output = process::run(command, sql.as_bytes(), Duration::from_secs(120));
+    let text = |bytes| String::from_utf8(bytes).expect("psql writes UTF-8").trim_end().to_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }

@@ -46,7 +46,8 @@ create policy tenant_isolation on accounts using (tenant_id = (auth.jwt() ->> 't
 pub fn supabase_database(cluster: &Cluster, prefix: &str) -> String {
     let database = cluster.create_database(prefix);
     let rows = ["accounts", "open_accounts", "ungranted"].map(|table| {
-        let (column, values) = if table == "accounts" { ("", ["", ""]) } else { ("id, ", ["n, ", "10 + n, "]) };
+        let (column, values) =
+            if table == "accounts" { ("", ["", ""]) } else { ("id, ", ["n, ", "10 + n, "]) };
         format!(
             "insert into {table} ({column}tenant_id, name)
              select {}'{TENANT_A}'::uuid, 'a' || n from generate_series(1, 3) n

@@ -5,12 +5,11 @@
 //! `setpriv` (util-linux), which sets the signal and, as root, changes to the user `postgres` for the servers that
 //! refuse to run as root.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{OnceLock, mpsc};
@@ -19,6 +18,8 @@ use std::time::{Duration, Instant};
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
+
+pub use super::machine::{find, search_path, server_ids};
 
 type Job = (Command, mpsc::Sender<io::Result<std::process::Child>>);
 
@@ -29,44 +30,6 @@ pub enum User {
     Own,
     /// The user `postgres` when the tests run as root, else the user of the tests.
     Server,
-}
-
-/// The search path this process was started with; children get it and nothing else of the environment.
-#[expect(clippy::disallowed_methods, reason = "the machine's tools are found where the test's own shell finds them")]
-pub fn search_path() -> OsString {
-    std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"))
-}
-
-/// Where a program is, looked up in the search path, `/usr/sbin` and the folders of Debian's PostgreSQL.
-///
-/// # Panics
-/// When it is nowhere: tests are not skipped.
-pub fn find(program: &str) -> PathBuf {
-    let mut postgres: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
-        .unwrap_or_default();
-    postgres.sort();
-    postgres.reverse(); // newest first, and before the path: Debian's /usr/bin/psql is a slow wrapper
-    let path = search_path();
-    let folders = postgres.into_iter().chain(std::env::split_paths(&path)).chain([PathBuf::from("/usr/sbin")]);
-    folders
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
-        .unwrap_or_else(|| panic!("`{program}` is missing: `scripts/test` installs what the tests need"))
-}
-
-/// User and group id of `postgres` when the tests run as root, else nothing.
-pub fn server_ids() -> Option<(u32, u32)> {
-    static IDS: OnceLock<Option<(u32, u32)>> = OnceLock::new();
-    *IDS.get_or_init(|| {
-        rustix::process::geteuid().is_root().then(|| {
-            let users = fs::read_to_string("/etc/passwd").expect("read the list of users");
-            let line = users.lines().find(|line| line.starts_with("postgres:"));
-            let line = line.expect("the user `postgres` is missing: `scripts/test` installs PostgreSQL");
-            let id = |field| line.split(':').nth(field).and_then(|id| id.parse().ok()).expect("a numeric user id");
-            (id(2), id(3))
-        })
-    })
 }
 
 /// A command that gets `at_death` when this process ends, an environment with nothing but a search path and a
@@ -106,7 +69,10 @@ pub fn spawn(command: Command) -> Child {
     let what = format!("{command:?}");
     spawner.send((command, answer)).expect("the spawning thread never ends");
     let child = outcome.recv().expect("the spawning thread answers");
-    Child { child: child.unwrap_or_else(|error| panic!("cannot spawn {what}: {error}")), at_drop: Signal::KILL }
+    Child {
+        child: child.unwrap_or_else(|error| panic!("cannot spawn {what}: {error}")),
+        at_drop: Signal::KILL,
+    }
 }
 
 /// Runs a command made by [`command`] to its end, with `input` on its standard input.

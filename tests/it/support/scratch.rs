@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -19,17 +19,19 @@ for pause in 0.3 0.7 2 5; do sleep "$pause"; rm -rf -- "$1"; done"#;
 
 struct Root {
     path: PathBuf,
-    _cleaner: ChildStdin,
+    _cleaner: Child,
 }
 
 fn root() -> &'static Path {
     static ROOT: OnceLock<Root> = OnceLock::new();
     &ROOT
         .get_or_init(|| {
-            let path = tempfile::Builder::new().prefix("boothds-").tempdir().expect("make the tests' folder").keep();
+            let path =
+                tempfile::Builder::new().prefix("boothds-").tempdir().expect("make the tests' folder").keep();
             // The user `postgres` must reach its folders in here.
-            fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("open the tests' folder to postgres");
-            let mut cleaner = Command::new("sh")
+            fs::set_permissions(&path, Permissions::from_mode(0o755))
+                .expect("open the tests' folder to postgres");
+            let cleaner = Command::new("sh")
                 .args(["-c", CLEANER, "cleaner"])
                 .arg(&path)
                 .stdin(Stdio::piped())
@@ -38,8 +40,7 @@ fn root() -> &'static Path {
                 .process_group(0)
                 .spawn()
                 .expect("start the cleaner of the tests' folder");
-            let stdin = cleaner.stdin.take().expect("the cleaner's standard input is a pipe");
-            Root { path, _cleaner: stdin }
+            Root { path, _cleaner: cleaner }
         })
         .path
 }

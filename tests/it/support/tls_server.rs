@@ -43,7 +43,11 @@ impl TlsServer {
         let port = lines.next().and_then(|line| line.parse().ok()).expect("node says its port");
         let requests = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&requests);
-        thread::spawn(move || lines.for_each(|_| drop(counter.fetch_add(1, Ordering::SeqCst))));
+        thread::spawn(move || {
+            for _ in lines {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        });
         Self { port, requests, _server: server }
     }
 

@@ -1,0 +1,235 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[boothds] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'boothds'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'boothds'= {
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand keygen 'Make a new encryption key'
+            cand encrypt 'Seal a key under the encryption key'
+            cand decrypt 'Check that a sealed key opens, and with which encryption key'
+            cand tenants 'List the tenants, their data sources and the state of their keys'
+            cand info 'Show what is known of one tenant''s data source'
+            cand test-connection 'Test whether the data sources of tenants answer'
+            cand demo 'Make an embedded fleet to try boothds on, and test it'
+            cand completions 'Print the completions of a shell'
+            cand man 'Print a manual page'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'boothds;keygen'= {
+            cand -o 'Write the key to this file, readable by its owner alone, instead of showing it'
+            cand --output 'Write the key to this file, readable by its owner alone, instead of showing it'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --env 'Print `ENCRYPTION_KEY=…`, a line for a .env file'
+            cand --force 'Replace the file if it exists; the key in it is lost'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;encrypt'= {
+            cand --file 'Read from this file instead of standard input'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --lines 'Take each line as a value of its own'
+            cand --raw 'Keep the input to the letter, also a newline at its end'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;decrypt'= {
+            cand --file 'Read from this file instead of standard input'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --lines 'Take each line as a value of its own'
+            cand --reveal 'Show what is sealed'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;tenants'= {
+            cand --status 'Only tenants in this state; can be repeated'
+            cand --region 'Only tenants whose data source is in this region; can be repeated'
+            cand --kind 'Only tenants with a data source of this kind; can be repeated'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --allow-empty 'An empty selection is no error'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;info'= {
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;test-connection'= {
+            cand --status 'Only tenants in this state; can be repeated'
+            cand --region 'Only tenants whose data source is in this region; can be repeated'
+            cand --kind 'Only tenants with a data source of this kind; can be repeated'
+            cand --role 'As which role to test'
+            cand --concurrency 'How many tenants to test at a time'
+            cand --timeout 'The time for everything in one tenant, such as 10s or 500ms'
+            cand --retries 'How often to try again what may pass by itself'
+            cand --probe-table 'The table to ask, TABLE or SCHEMA.TABLE (default: accounts)'
+            cand --probe-tenant-column 'Its column with the tenant''s id (default: tenant_id)'
+            cand --expiring-within 'Report keys that expire within this time, such as 30d'
+            cand --fail-on 'What ends with exit code 1'
+            cand --report 'Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --all 'Test every tenant that fits --status, --region and --kind'
+            cand --allow-empty 'An empty selection is no error'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;demo'= {
+            cand --dir 'The folder to make'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;completions'= {
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;man'= {
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;help'= {
+            cand keygen 'Make a new encryption key'
+            cand encrypt 'Seal a key under the encryption key'
+            cand decrypt 'Check that a sealed key opens, and with which encryption key'
+            cand tenants 'List the tenants, their data sources and the state of their keys'
+            cand info 'Show what is known of one tenant''s data source'
+            cand test-connection 'Test whether the data sources of tenants answer'
+            cand demo 'Make an embedded fleet to try boothds on, and test it'
+            cand completions 'Print the completions of a shell'
+            cand man 'Print a manual page'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'boothds;help;keygen'= {
+        }
+        &'boothds;help;encrypt'= {
+        }
+        &'boothds;help;decrypt'= {
+        }
+        &'boothds;help;tenants'= {
+        }
+        &'boothds;help;info'= {
+        }
+        &'boothds;help;test-connection'= {
+        }
+        &'boothds;help;demo'= {
+        }
+        &'boothds;help;completions'= {
+        }
+        &'boothds;help;man'= {
+        }
+        &'boothds;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,208 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_boothds_global_optspecs
+    string join \n format= json v/verbose config= env-file= profile= database-url= encryption-key-file= previous-key-file= h/help V/version
+end
+
+function __fish_boothds_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_boothds_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_boothds_using_subcommand
+    set -l cmd (__fish_boothds_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c boothds -n "__fish_boothds_needs_command" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_needs_command" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_needs_command" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_needs_command" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_needs_command" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_needs_command" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_needs_command" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_needs_command" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_needs_command" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_needs_command" -s V -l version -d 'Print version'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "keygen" -d 'Make a new encryption key'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "encrypt" -d 'Seal a key under the encryption key'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "info" -d 'Show what is known of one tenant\'s data source'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "man" -d 'Print a manual page'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -s o -l output -d 'Write the key to this file, readable by its owner alone, instead of showing it' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l env -d 'Print `ENCRYPTION_KEY=…`, a line for a .env file'
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l force -d 'Replace the file if it exists; the key in it is lost'
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand keygen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l file -d 'Read from this file instead of standard input' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l lines -d 'Take each line as a value of its own'
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l raw -d 'Keep the input to the letter, also a newline at its end'
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand encrypt" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l file -d 'Read from this file instead of standard input' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l lines -d 'Take each line as a value of its own'
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l reveal -d 'Show what is sealed'
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand decrypt" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l status -d 'Only tenants in this state; can be repeated' -r -f -a "active\t''
+suspended\t''
+cancelled\t''"
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l region -d 'Only tenants whose data source is in this region; can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l kind -d 'Only tenants with a data source of this kind; can be repeated' -r -f -a "supabase\t''
+postgres\t''
+sqlite\t''"
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l allow-empty -d 'An empty selection is no error'
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand tenants" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand info" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand info" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l status -d 'Only tenants in this state; can be repeated' -r -f -a "active\t''
+suspended\t''
+cancelled\t''"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l region -d 'Only tenants whose data source is in this region; can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l kind -d 'Only tenants with a data source of this kind; can be repeated' -r -f -a "supabase\t''
+postgres\t''
+sqlite\t''"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l role -d 'As which role to test' -r -f -a "service\t''
+anon\t''
+both\t''"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l concurrency -d 'How many tenants to test at a time' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l timeout -d 'The time for everything in one tenant, such as 10s or 500ms' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l retries -d 'How often to try again what may pass by itself' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l probe-table -d 'The table to ask, TABLE or SCHEMA.TABLE (default: accounts)' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l probe-tenant-column -d 'Its column with the tenant\'s id (default: tenant_id)' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l expiring-within -d 'Report keys that expire within this time, such as 30d' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l fail-on -d 'What ends with exit code 1' -r -f -a "failure\t'A tenant that failed'
+error\t'A tenant that failed, or a finding that is an error'
+warning\t'A tenant that failed, or any finding'
+never\t'Nothing'"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l report -d 'Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l all -d 'Test every tenant that fits --status, --region and --kind'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l allow-empty -d 'An empty selection is no error'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l dir -d 'The folder to make' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand man" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand man" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "man" -d 'Print a manual page'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
