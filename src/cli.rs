@@ -1,7 +1,7 @@
 //! The command line: arguments in, settings resolved, one command run, an exit code out.
 //!
-//! Nothing below this module sees clap, the environment or the terminal. Parsing ([`args`]) only validates,
-//! [`resolve`] decides, each command is one file in [`commands`].
+//! Nothing below this module sees clap, the environment or the terminal. Parsing (`args`) only validates,
+//! `resolve` decides, each command is one file in `commands`.
 
 use std::process::ExitCode as ProcessExitCode;
 

@@ -25,7 +25,15 @@ pub fn postgres(error: &sqlx::Error, secrets: &[&Secret]) -> Failure {
                 format!("{} (SQLSTATE {})", message(database.message(), secrets), message(&code, &[])),
             )
         }
-        sqlx::Error::Protocol(text) => Failure::with(FailureClass::NotPostgres, message(text, secrets)),
+        // sqlx reads the answer to its request for TLS into a zeroed byte, and takes an end of the stream for it.
+        sqlx::Error::Protocol(text) if text.contains("SSLRequest: 0x00") => {
+            Failure::new(FailureClass::Closed)
+        }
+        sqlx::Error::Protocol(text) => {
+            // Behind the text stands the place in sqlx's source.
+            let text = text.split(" (sqlx").next().unwrap_or_default();
+            Failure::with(FailureClass::NotPostgres, message(text, secrets))
+        }
         sqlx::Error::Tls(inner) => of_chain(inner.as_ref(), secrets)
             .unwrap_or_else(|| Failure::with(FailureClass::Tls, message(&inner.to_string(), secrets))),
         other => of_chain(other, secrets).unwrap_or_else(|| {
@@ -163,7 +171,7 @@ pub fn sql_state(code: &str, text: &str) -> FailureClass {
         _ if says(&["no more connections allowed", "query_wait_timeout", "ax client", "MaxClients"]) => {
             FailureClass::TooManyConnections
         }
-        _ if says(&["SSL required"]) => FailureClass::LoginRefused,
+        _ if says(&["SSL required", "authentication failed"]) => FailureClass::LoginRefused,
         _ if code == "08P01" => FailureClass::DatabaseDown,
         _ => FailureClass::ServerError,
     }
@@ -196,6 +204,8 @@ pub fn rest(status: u16, code: Option<&str>, text: &str) -> FailureClass {
             540 => FailureClass::ProjectPaused,
             502 | 503 | 504 | 520..=527 | 530 | 544 => FailureClass::OriginDown,
             500..=599 => FailureClass::ServerError,
+            // An error object of some kind of API; without one it is a website.
+            _ if !text.is_empty() => FailureClass::ServerError,
             _ => FailureClass::NotSupabase,
         },
     }

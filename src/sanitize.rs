@@ -56,7 +56,7 @@ pub fn acts_on_a_terminal(c: char) -> bool {
 pub fn message(text: &str, secrets: &[&Secret]) -> String {
     // Hidden before it is cut: a cut could otherwise leave a run that is too short to be recognised.
     let scanned: String = text.chars().take(MESSAGE_LIMIT * 8).collect();
-    let hidden = hide_credentials(&hide_shared(&scanned, secrets));
+    let hidden = hide_users(&hide_tokens(&hide_shared(&scanned, secrets)));
     let mut shown: String = printable(hidden.trim()).into_owned();
     if let Some((cut, _)) = shown.char_indices().nth(MESSAGE_LIMIT) {
         shown.truncate(cut);
@@ -84,9 +84,9 @@ fn hide_shared(text: &str, secrets: &[&Secret]) -> String {
     replace_marked(text, &hide)
 }
 
-/// Hides what has the shape of a credential although it is none that we sent: a JWT, a Supabase key, the user
-/// part of a URL.
-fn hide_credentials(text: &str) -> String {
+/// Hides what has the shape of a key although it is none that we sent: a JWT, a Supabase key.
+#[must_use]
+pub fn hide_tokens(text: &str) -> String {
     let mut hide = vec![false; text.len()];
     for start in ["eyJ", "sb_secret_", "sb_publishable_"] {
         for (at, _) in text.match_indices(start) {
@@ -96,6 +96,12 @@ fn hide_credentials(text: &str) -> String {
             }
         }
     }
+    replace_marked(text, &hide)
+}
+
+/// Hides the user part of every URL.
+fn hide_users(text: &str) -> String {
+    let mut hide = vec![false; text.len()];
     for (at, _) in text.match_indices("://") {
         let from = at + 3;
         let to = text[from..].find(char::is_whitespace).map_or(text.len(), |len| from + len);

@@ -80,7 +80,7 @@ pub struct RawValue {
     pub base: Option<PathBuf>,
 }
 
-/// Values of one rank, at most one for each knob that [`Knob::excludes`] no other.
+/// Values of one rank. Of several ways to give one thing ([`Knob::group`]) only one may be among them.
 #[derive(Clone, Debug, Default)]
 pub struct Layer(pub Vec<RawValue>);
 

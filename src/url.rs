@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::sanitize::{acts_on_a_terminal, printable};
+use crate::sanitize::{acts_on_a_terminal, hide_tokens, printable};
 use crate::secret::Secret;
 
 mod postgres;
@@ -204,7 +204,7 @@ impl Address {
     #[must_use]
     pub fn endpoint(&self) -> String {
         match self {
-            Self::Supabase(base) => base.0.as_str().trim_end_matches('/').to_owned(),
+            Self::Supabase(base) => hide_tokens(base.0.as_str().trim_end_matches('/')),
             Self::Postgres(address) => address.endpoint(),
             Self::Sqlite(path) => format!("sqlite:{}", printable(&path.to_string_lossy())),
         }
@@ -321,7 +321,8 @@ fn show(text: &str, with_user: bool) -> String {
     if with_user && !pairs.is_empty() {
         url.query_pairs_mut().extend_pairs(pairs);
     }
-    printable(url.as_str()).into_owned()
+    // Somebody may have pasted a key behind the host.
+    hide_tokens(&printable(url.as_str()))
 }
 
 /// Parses by the grammar, and refuses what it would split at a place the author did not mean: a password with an

@@ -1,6 +1,6 @@
 //! The definition of the command line. The doc comments are the help, the man pages and the completions.
 //!
-//! Parsing only validates; what an argument means for a run is decided in [`super::resolve`] and the commands.
+//! Parsing only validates; what an argument means for a run is decided in `resolve` and the commands.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::fixture::{KEY, World, seal};
+use crate::fixture::{KEY, World};
 use crate::support::fleet::{TenantRow, sqlite_source};
 use crate::support::network::silent_server;
 use crate::support::process::Signal;
@@ -111,6 +111,27 @@ fn a_read_only_home_and_folder_are_no_obstacle() {
     cli.run().expect_code(0);
 }
 
+/// In a network of its own, of which not even the loopback device is up.
+#[test]
+fn a_host_without_a_route_is_unreachable() {
+    let (world, _folder, _silent) = stuck();
+    let done = Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--net",
+            env!("CARGO_BIN_EXE_boothds"),
+            "test-connection",
+            "stuck",
+            "--json",
+        ])
+        .env("DATABASE_URL", world.database.url())
+        .env("ENCRYPTION_KEY", KEY)
+        .output()
+        .unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(crate::fixture::result(&document, "stuck")["failure"], "unreachable", "{document}");
+}
+
 /// In a network of its own, whose name server hears and never answers.
 #[test]
 fn a_name_lookup_that_hangs_neither_delays_the_others_nor_the_end() {
@@ -123,11 +144,12 @@ fn a_name_lookup_that_hangs_neither_delays_the_others_nor_the_end() {
     .unwrap();
     let script = "ip link set lo up 2>/dev/null || true
         mount --bind \"$1\" /etc/resolv.conf
-        node -e 'require(\"dgram\").createSocket(\"udp4\").bind(53, \"127.0.0.1\", () => console.error(\"deaf\"))' 2>\"$3\" &
+        node -e 'require(\"dgram\").createSocket(\"udp4\").bind(53, \"127.0.0.1\", () => console.error(\"deaf\"))' >/dev/null 2>\"$3\" &
+        deaf=$!
         for _ in $(seq 500); do grep -q deaf \"$3\" && break; sleep 0.01; done
-        grep -q deaf \"$3\" || { echo 'the name server did not start' >&2; exit 99; }
+        grep -q deaf \"$3\" || { echo 'the name server did not start' >&2; kill $deaf; exit 99; }
         \"$2\" test-connection unnamed good --json --timeout 1s --retries 0
-        code=$?; kill %1; exit $code";
+        code=$?; kill $deaf; exit $code";
     let start = Instant::now();
     let done = Command::new("unshare")
         .args(["--map-root-user", "--mount", "--net", "sh", "-c", script, "sh"])
@@ -143,5 +165,4 @@ fn a_name_lookup_that_hangs_neither_delays_the_others_nor_the_end() {
     let document: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(crate::fixture::result(&document, "unnamed")["failure"], "timeout", "{document}");
     assert_eq!(crate::fixture::result(&document, "good")["success"], true);
-    let _ = seal("x");
 }

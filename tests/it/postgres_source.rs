@@ -32,9 +32,9 @@ fn role(name: &str, options: &str) {
 fn a_tenant_passes_with_a_sealed_url_and_with_a_bare_password() {
     let world = World::postgres();
     let database = source();
-    role("pg_pass", "password 'p@ss:w/rd' in role scram_users");
-    let url = format!("postgres://pg_pass@127.0.0.1:{}/{database}", cluster().port());
-    let full = format!("postgres://pg_pass:p%40ss%3Aw%2Frd@127.0.0.1:{}/{database}", cluster().port());
+    role("tenant_pass", "password 'p@ss:w/rd' in role scram_users");
+    let url = format!("postgres://tenant_pass@127.0.0.1:{}/{database}", cluster().port());
+    let full = format!("postgres://tenant_pass:p%40ss%3Aw%2Frd@127.0.0.1:{}/{database}", cluster().port());
     world.add("bare", &url, &full, "p@ss:w/rd");
     world.add("full", &url, "p@ss:w/rd", &full);
     let document = world.test_all(&["--fail-on", "never"]);
@@ -57,10 +57,10 @@ fn every_failure_of_a_server_has_its_class_and_harms_no_other_tenant() {
     let world = World::postgres();
     let database = source();
     let port = cluster().port();
-    role("pg_scram", "password 'right' in role scram_users");
-    role("pg_tls_only", "in role tls_only");
-    role("pg_nossl_only", "in role nossl_only");
-    role("pg_ungranted", "");
+    role("tenant_scram", "password 'right' in role scram_users");
+    role("tenant_tls_only", "in role tls_only");
+    role("tenant_nossl_only", "in role nossl_only");
+    role("tenant_ungranted", "");
     let bare = cluster().create_database("bare");
     let odd = cluster().create_database("odd");
     cluster().psql(&odd, "create table accounts (id bigint)");
@@ -79,21 +79,21 @@ fn every_failure_of_a_server_has_its_class_and_harms_no_other_tenant() {
     let cases = [
         ("passes", at(port, "postgres", &database, ""), "ok", "ok"),
         ("pooler", at(bouncer.port(), "postgres", &database, ""), "ok", "ok"),
-        ("wrong-password", at(port, "pg_scram", &database, ""), "password", "password"),
+        ("wrong-password", at(port, "tenant_scram", &database, ""), "password", "password"),
         ("no-database", at(port, "postgres", "no_such_database", ""), "no-database", "no-database"),
         ("no-role", at(port, "no_such_role", &database, ""), "role", "role"),
         ("no-table", at(port, "postgres", &bare, ""), "table", "ok"),
         ("no-column", at(port, "postgres", &odd, ""), "column", "ok"),
-        ("no-grant", at(port, "pg_ungranted", &locked, ""), "grant", "ok"),
+        ("no-grant", at(port, "tenant_ungranted", &locked, ""), "grant", "ok"),
         (
             "tls-demanded",
-            at(port, "pg_tls_only", &database, "?sslmode=disable"),
+            at(port, "tenant_tls_only", &database, "?sslmode=disable"),
             "login-refused",
             "login-refused",
         ),
         (
             "tls-forbidden",
-            at(port, "pg_nossl_only", &database, "?sslmode=require"),
+            at(port, "tenant_nossl_only", &database, "?sslmode=require"),
             "login-refused",
             "login-refused",
         ),
@@ -121,11 +121,15 @@ fn every_failure_of_a_server_has_its_class_and_harms_no_other_tenant() {
     assert!(start.elapsed() < Duration::from_secs(20), "the dead ones delayed the others");
     for (tenant, _, service, anon) in &cases {
         let result = result(&document, tenant);
-        let name_service = matches!(outcome(result, "service"), "dns-unavailable")
-            .then_some("dns")
-            .unwrap_or(outcome(result, "service"));
-        assert_eq!((name_service, *tenant), (*service, *tenant), "{result}");
-        if *service != "dns" {
+        let class = match (*tenant, outcome(result, "service")) {
+            // Where no name server answers at all, nothing is known of the name.
+            ("no-name", "dns-unavailable") => "dns",
+            // PgBouncer says it in either way, by whether it has asked the server for the database before.
+            ("pooler-no-database", "login-refused") => "no-database",
+            (_, class) => class,
+        };
+        assert_eq!((class, *tenant), (*service, *tenant), "{result}");
+        if !["no-name", "pooler-no-database"].contains(tenant) {
             assert_eq!(outcome(result, "anon"), *anon, "{result}");
         }
         assert_eq!(result["success"], *service == "ok" && *anon == "ok");
@@ -175,16 +179,17 @@ fn a_wrong_value_for_the_tenant_column_is_told_from_a_wrong_column() {
 fn nothing_of_the_operators_environment_reaches_a_tenants_server() {
     let world = World::postgres();
     let database = source();
-    role("pg_env", "password 'operators-secret' in role scram_users");
+    role("tenant_env", "password 'operators-secret' in role scram_users");
     // Without a password in key or URL that would fit; PGPASSWORD and .pgpass have the right one.
     world.add(
         "tenant",
-        &format!("postgres://pg_env@127.0.0.1:{}/{database}", cluster().port()),
+        &format!("postgres://tenant_env@127.0.0.1:{}/{database}", cluster().port()),
         "wrong",
         "wrong",
     );
     let cli = world
         .cli(["test-connection", "tenant", "--json"])
+        .env("DATABASE_URL", format!("{}?sslmode=disable", world.database.url()))
         .env("PGPASSWORD", "operators-secret")
         .env("PGUSER", "postgres")
         .env("PGHOST", "127.0.0.1")
@@ -195,9 +200,7 @@ fn nothing_of_the_operators_environment_reaches_a_tenants_server() {
     assert_eq!(outcome(result(&document, "tenant"), "service"), "password");
 
     // What sqlx would send and cannot be told not to, stops the test instead.
-    for (variable, value) in
-        [("PGOPTIONS", "-c statement_timeout=1"), ("PGSSLCERT", "/c.pem"), ("PGSSLKEY", "/k.pem")]
-    {
+    for (variable, value) in [("PGOPTIONS", "-c geqo=off"), ("PGSSLCERT", "/c.pem"), ("PGSSLKEY", "/k.pem")] {
         let document = cli.clone().env(variable, value).run().json();
         let result = result(&document, "tenant");
         assert_eq!(outcome(result, "service"), "environment");
@@ -218,7 +221,6 @@ fn a_key_for_another_host_is_never_sent() {
 
 #[test]
 fn a_full_server_is_asked_again_and_a_dead_one_is_named() {
-    // Three of the five places are for the superuser.
     let full = PrivateCluster::new().with_setting("max_connections", "5").started();
     let database = full.create_database("full");
     full.psql(&database, ACCOUNTS);
@@ -227,12 +229,12 @@ fn a_full_server_is_asked_again_and_a_dead_one_is_named() {
     let world = World::postgres();
     world.add("full", &url, "x", "x");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let held: Vec<_> = (0..2).map(|_| runtime.block_on(sqlx::PgConnection::connect(&url)).unwrap()).collect();
+    let held: Vec<_> = (0..5).map(|_| runtime.block_on(sqlx::PgConnection::connect(&url)).unwrap()).collect();
 
     let document = world.test_all(&["--retries", "0", "--role", "service"]);
     assert_eq!(outcome(result(&document, "full"), "service"), "too-many-connections", "{document}");
     // Asked again within the time limit, it passes as soon as there is room.
-    let refusals = || full.log().matches("remaining connection slots").count();
+    let refusals = || full.log().matches("too many clients").count();
     let before = refusals();
     let running =
         world.cli(["test-connection", "full", "--json", "--retries", "10", "--timeout", "30s"]).spawn();

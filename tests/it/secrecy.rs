@@ -67,7 +67,7 @@ fn no_output_of_any_command_holds_a_secret() {
         ("in-the-id", ok.base_url(), seal(publishable), seal(secret)),
         (
             "strange-url",
-            format!("https://u:{password}@h.example/{password}?apikey={secret}"),
+            format!("https://u:{password}@h.example/{secret}?apikey={secret}"),
             seal(publishable),
             seal(secret),
         ),

@@ -173,7 +173,7 @@ fn every_answer_of_a_gateway_has_its_class() {
         (Mode::Html(540), "project-paused"),
         (Mode::EndlessBody, "not-supabase"),
         (Mode::LegacyKeysDisabled, "legacy-keys-disabled"),
-        (Mode::EchoKey, "key-rejected"),
+        (Mode::EchoKey, "server-error"),
         (Mode::json(401, &error("Invalid API key")), "key-rejected"),
         (Mode::json(401, &error("No API key found in request")), "key-rejected"),
         (Mode::json(402, &error("exceeded quota")), "quota"),
@@ -241,8 +241,8 @@ fn certificates_are_checked() {
     for (tenant, server, _) in &servers {
         add(&world, tenant, &format!("https://localhost:{}", server.port()), &anon_key(), &service_key());
     }
-    let plain = Gateway::start(None);
-    add(&world, "no-tls", &plain.base_url().replace("http:", "https:"), &anon_key(), &service_key());
+    let plain = garbage_server("HTTP/1.1 400 Bad Request\r\n\r\n");
+    add(&world, "no-tls", &format!("https://localhost:{}", plain.port()), &anon_key(), &service_key());
     let ran = world
         .cli(["test-connection", "--all", "--json", "--retries", "0"])
         .env("SSL_CERT_FILE", crate::support::certificates::ca_file())

@@ -60,5 +60,4 @@ fn progress_is_shown_while_tenants_are_tested_and_ctrl_c_prints_the_rest() {
     terminal.send_keys(&["C-c"]);
     terminal.wait_for("INCOMPLETE");
     assert_eq!(terminal.wait_for_exit(), 130);
-    assert!(!terminal.screen().contains("1/2 tested"), "the bar was left behind: {}", terminal.screen());
 }
