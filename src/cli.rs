@@ -29,6 +29,12 @@ use output::Output;
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ProcessExitCode {
+    if ambient::wants_version_only() {
+        // Scripts ask this often, and clap would first build all commands: a third of the time.
+        let mut output = Output::new(Format::Table);
+        output.line(concat!("boothds ", env!("CARGO_PKG_VERSION")));
+        return output.finish().map_or_else(|error| error.code, |()| ExitCode::Ok).into();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(error).into(),

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 pub(super) const IV_LENGTH: usize = 16;
 /// Length of the authentication tag, bytes.
 pub(super) const TAG_LENGTH: usize = 16;
+/// Digits of the IV or tag in canonical base64.
+const PART: usize = 24;
 
 /// A sealed text taken apart, not yet opened.
 pub struct Sealed {
@@ -50,12 +52,17 @@ impl Sealed {
     /// # Errors
     /// [`OpenError::Plaintext`], [`OpenError::Hex`] or [`OpenError::Format`].
     pub fn parse(stored: &str) -> Result<Self, OpenError> {
+        if let Some(sealed) = Self::parse_canonical(stored) {
+            return Ok(sealed);
+        }
         let mut parts = stored.split(':');
         if let (Some(iv), Some(tag), Some(ciphertext), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
-            && let Some(sealed) = Self::from_parts(iv, tag, ciphertext)
+            && let (Some(iv), Some(tag), Some(ciphertext)) =
+                (decode_as_node(iv), decode_as_node(tag), decode_as_node(ciphertext))
+            && let (Ok(iv), Ok(tag), false) = (iv.try_into(), tag.try_into(), ciphertext.is_empty())
         {
-            return Ok(sealed);
+            return Ok(Self { iv, tag, ciphertext: Zeroizing::new(ciphertext), canonical: false });
         }
         // Only on the way out: the shapes of the usual mistakes, so that the error can name them.
         Err(if is_plaintext(stored) {
@@ -67,15 +74,20 @@ impl Sealed {
         })
     }
 
-    fn from_parts(iv: &str, tag: &str, ciphertext: &str) -> Option<Self> {
-        let (iv, iv_canonical) = decode_16(iv)?;
-        let (tag, tag_canonical) = decode_16(tag)?;
-        let (ciphertext, canonical) = match STANDARD.decode_to_vec(ciphertext) {
-            Ok(bytes) => (bytes, true),
-            Err(_) => (decode_as_node(ciphertext)?, false),
-        };
-        let canonical = canonical && iv_canonical && tag_canonical;
-        (!ciphertext.is_empty()).then(|| Self { iv, tag, ciphertext: Zeroizing::new(ciphertext), canonical })
+    /// The form that is written, by the places where its parts must stand.
+    fn parse_canonical(stored: &str) -> Option<Self> {
+        let text = stored.as_bytes();
+        if text.get(PART) != Some(&b':') || text.get(2 * PART + 1) != Some(&b':') {
+            return None;
+        }
+        let ciphertext =
+            STANDARD.decode_to_vec(&text[2 * PART + 2..]).ok().filter(|text| !text.is_empty())?;
+        Some(Self {
+            iv: decode_16(&text[..PART])?,
+            tag: decode_16(&text[PART + 1..2 * PART + 1])?,
+            ciphertext: Zeroizing::new(ciphertext),
+            canonical: true,
+        })
     }
 
     /// Whether the spelling is the one that is written: standard base64 with padding and nothing besides.
@@ -97,17 +109,11 @@ impl Sealed {
     }
 }
 
-/// The 16 bytes of a part and whether it is spelt canonically.
-fn decode_16(part: &str) -> Option<([u8; 16], bool)> {
-    if part.len() == 24 {
-        let mut bytes = [0; 18];
-        if let Ok(decoded) = STANDARD.decode(part.as_bytes(), base64_simd::Out::from_slice(&mut bytes))
-            && let Ok(decoded) = <[u8; 16]>::try_from(&*decoded)
-        {
-            return Some((decoded, true));
-        }
-    }
-    Some((decode_as_node(part)?.try_into().ok()?, false))
+/// The 16 bytes of a canonical part.
+fn decode_16(part: &[u8]) -> Option<[u8; 16]> {
+    let mut bytes = [0; PART / 4 * 3];
+    let decoded = STANDARD.decode(part, base64_simd::Out::from_slice(&mut bytes)).ok()?;
+    <[u8; 16]>::try_from(&*decoded).ok()
 }
 
 /// Base64 as Node reads it; see the top of this file.

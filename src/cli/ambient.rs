@@ -56,6 +56,12 @@ pub(super) fn is_supabase_url(name: &str) -> bool {
     name == SUPABASE_URL
 }
 
+/// Whether the one argument is the question for the version.
+pub(super) fn wants_version_only() -> bool {
+    let mut arguments = std::env::args_os().skip(1);
+    matches!((arguments.next(), arguments.next()), (Some(only), None) if only == "--version" || only == "-V")
+}
+
 /// Whether the raw arguments ask for JSON; needed for the errors of the arguments themselves.
 pub(super) fn wants_json() -> bool {
     let arguments: Vec<OsString> = std::env::args_os().take_while(|argument| argument != "--").collect();
