@@ -15,7 +15,7 @@ const LOOKUP_FAILED: &str = "failed to lookup address information";
 
 /// The class and words of an error of `sqlx` against PostgreSQL. `secrets` are hidden in what the server says.
 #[must_use]
-pub fn postgres(error: &sqlx::Error, secrets: &[&Secret]) -> Failure {
+pub fn postgres(error: &sqlx::Error, secrets: &[Secret]) -> Failure {
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
@@ -64,7 +64,7 @@ pub fn sqlite(error: &sqlx::Error) -> Failure {
 
 /// The class and words of an error of `reqwest`.
 #[must_use]
-pub fn http(error: &reqwest::Error, secrets: &[&Secret]) -> Failure {
+pub fn http(error: &reqwest::Error, secrets: &[Secret]) -> Failure {
     if let Some(found) = of_chain(error, secrets) {
         return found;
     }
@@ -118,7 +118,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 }
 
 /// The innermost error of a type that tells what happened.
-fn of_chain(error: &(dyn StdError + 'static), secrets: &[&Secret]) -> Option<Failure> {
+fn of_chain(error: &(dyn StdError + 'static), secrets: &[Secret]) -> Option<Failure> {
     let mut found = None;
     for error in chain(error) {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {

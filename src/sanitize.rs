@@ -53,7 +53,7 @@ pub fn acts_on_a_terminal(c: char) -> bool {
 /// A server may echo a key whole, cut short or within other text, so every run of eight characters or more
 /// that also stands in a secret is hidden; a secret that is shorter is hidden where it stands whole.
 #[must_use]
-pub fn message(text: &str, secrets: &[&Secret]) -> String {
+pub fn message(text: &str, secrets: &[Secret]) -> String {
     // Hidden before it is cut: a cut could otherwise leave a run that is too short to be recognised.
     let scanned: String = text.chars().take(MESSAGE_LIMIT * 8).collect();
     let hidden = hide_users(&hide_tokens(&hide_shared(&scanned, secrets)));
@@ -65,7 +65,7 @@ pub fn message(text: &str, secrets: &[&Secret]) -> String {
     shown
 }
 
-fn hide_shared(text: &str, secrets: &[&Secret]) -> String {
+fn hide_shared(text: &str, secrets: &[Secret]) -> String {
     let bytes = text.as_bytes();
     let mut hide = vec![false; bytes.len()];
     for secret in secrets {
@@ -141,10 +141,13 @@ mod tests {
     #[test]
     fn a_key_echoed_whole_or_in_part_is_hidden() {
         let key = Secret::new("supersecretpassword".to_owned());
-        assert_eq!(message("bad key supersecretpassword!", &[&key]), "bad key «redacted»!");
-        assert_eq!(message("bad key supersecretpa…", &[&key]), "bad key «redacted»…");
+        assert_eq!(
+            message("bad key supersecretpassword!", std::slice::from_ref(&key)),
+            "bad key «redacted»!"
+        );
+        assert_eq!(message("bad key supersecretpa…", std::slice::from_ref(&key)), "bad key «redacted»…");
         let short = Secret::new("pw".to_owned());
-        assert_eq!(message("user pw refused", &[&short]), "user «redacted» refused");
+        assert_eq!(message("user pw refused", &[short]), "user «redacted» refused");
     }
 
     #[test]
@@ -166,7 +169,7 @@ mod tests {
             before in "\\PC{0,20}", secret in "[!-~]{8,40}", cut in 8usize..40, after in "\\PC{0,20}",
         ) {
             let echoed = &secret[..cut.min(secret.len())];
-            let shown = message(&format!("{before}{echoed}{after}"), &[&Secret::new(secret.clone())]);
+            let shown = message(&format!("{before}{echoed}{after}"), &[Secret::new(secret.clone())]);
             for run in secret.as_bytes().windows(SHARED_RUN) {
                 prop_assert!(!shown.as_bytes().windows(SHARED_RUN).any(|part| part == run));
             }

@@ -287,6 +287,16 @@ pub fn masked(text: &str) -> String {
     show(text, true)
 }
 
+/// The password of a URL as it stands there and as it is meant, for hiding it where a server repeats it; the whole URL
+/// when it cannot be taken apart.
+#[must_use]
+pub fn passwords(text: &str) -> Vec<Secret> {
+    let Some(url) = parse_strictly(text) else { return vec![Secret::new(text.to_owned())] };
+    let Some(password) = url.password() else { return Vec::new() };
+    let meant = decode(password).ok().filter(|meant| meant != password);
+    meant.into_iter().chain([password.to_owned()]).map(Secret::new).collect()
+}
+
 fn endpoint(text: &str) -> String {
     show(text, false)
 }

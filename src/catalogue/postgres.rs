@@ -14,6 +14,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::sanitize::printable;
 use crate::secret::Secret;
 use crate::tenant::{Tenant, TenantFilter};
+use crate::url::passwords;
 
 /// The columns of the table that the search path leads to. An empty answer means that there is none.
 const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
@@ -22,8 +23,8 @@ const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod) FR
 /// A PostgreSQL server with a `tenants` table.
 pub struct PostgresCatalogue {
     options: PgConnectOptions,
-    /// For hiding it where the server repeats it.
-    url: Secret,
+    /// For hiding them where the server repeats them.
+    passwords: Vec<Secret>,
     address: String,
     schema: Schema,
     connection: Mutex<Option<PgConnection>>,
@@ -42,13 +43,14 @@ impl PostgresCatalogue {
             .extra_float_digits(None)
             .disable_statement_logging();
         let address = address_of(&options);
-        let mut connection = connect(&options, url, &address).await?;
-        let columns = ask(&mut connection, COLUMNS, url, &address, |row: &PgRow| {
+        let passwords = passwords(url.expose());
+        let mut connection = connect(&options, &passwords, &address).await?;
+        let columns = ask(&mut connection, COLUMNS, &passwords, &address, |row: &PgRow| {
             Ok((row.try_get(0)?, row.try_get(1)?))
         })
         .await?;
         let schema = Schema::check(Dialect::Postgres, &columns, &address)?;
-        Ok(Self { options, url: url.clone(), address, schema, connection: Mutex::new(Some(connection)) })
+        Ok(Self { options, passwords, address, schema, connection: Mutex::new(Some(connection)) })
     }
 
     pub(super) fn address(&self) -> &str {
@@ -87,9 +89,9 @@ impl PostgresCatalogue {
         let mut kept = self.connection.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
-            None => connect(&self.options, &self.url, &self.address).await?,
+            None => connect(&self.options, &self.passwords, &self.address).await?,
         };
-        let rows = ask(&mut connection, sql, &self.url, &self.address, read).await?;
+        let rows = ask(&mut connection, sql, &self.passwords, &self.address, read).await?;
         *kept = Some(connection);
         Ok(rows)
     }
@@ -104,13 +106,13 @@ impl std::fmt::Debug for PostgresCatalogue {
 
 async fn connect(
     options: &PgConnectOptions,
-    url: &Secret,
+    passwords: &[Secret],
     address: &str,
 ) -> Result<PgConnection, CatalogueError> {
     let failed = |source| CatalogueError::Connect { address: address.to_owned(), source };
     match timeout(CONNECT_LIMIT, PgConnection::connect_with(options)).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(failed(diagnosis::postgres(&error, &[url]))),
+        Ok(Err(error)) => Err(failed(diagnosis::postgres(&error, passwords))),
         Err(_) => Err(failed(late(CONNECT_LIMIT))),
     }
 }
@@ -118,7 +120,7 @@ async fn connect(
 async fn ask<T>(
     connection: &mut PgConnection,
     sql: &str,
-    url: &Secret,
+    passwords: &[Secret],
     address: &str,
     read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
 ) -> Result<Vec<T>, CatalogueError> {
@@ -126,7 +128,7 @@ async fn ask<T>(
     match timeout(QUERY_LIMIT, connection.fetch_all(raw_sql(sql))).await {
         Ok(rows) => rows
             .and_then(|rows| rows.iter().map(read).collect())
-            .map_err(|error| failed(diagnosis::postgres(&error, &[url]))),
+            .map_err(|error| failed(diagnosis::postgres(&error, passwords))),
         Err(_) => Err(failed(late(QUERY_LIMIT))),
     }
 }

@@ -27,7 +27,7 @@ pub fn man_pages() -> Vec<(String, String)> {
         // main page alone.
         pages.push((
             name.clone(),
-            page(&command.clone().name(name.clone()).bin_name(name.replace('-', " ")), &name),
+            page(&command.clone().name(name.clone()).bin_name(name.replacen('-', " ", 1)), &name),
         ));
     }
     pages
@@ -77,6 +77,12 @@ fn page(command: &Command, name: &str) -> String {
 
 fn further_sections(name: &str) -> Roff {
     let mut roff = Roff::new();
+    if name != "boothds" {
+        roff.control("PP", []);
+        roff.text([roman(
+            "The options of boothds(1), such as --json, --config and --verbose, apply here too.",
+        )]);
+    }
     let entry = |roff: &mut Roff, term: &str, text: &str| {
         roff.control("TP", []);
         roff.text([bold(term)]);

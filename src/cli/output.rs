@@ -122,9 +122,10 @@ impl Output {
     }
 }
 
-/// Whether standard output is a terminal.
-pub(super) fn is_terminal() -> bool {
-    io::stdout().is_terminal()
+/// How many columns standard output has, if it is a terminal.
+pub(super) fn terminal_width() -> Option<u16> {
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col;
+    (io::stdout().is_terminal() && columns > 0).then_some(columns)
 }
 
 /// Writes a line to standard error. That nobody can read it changes nothing.

@@ -33,16 +33,15 @@ pub(super) async fn ask(
         Ok(options) => options,
         Err(failure) => return Answer::failed(failure),
     };
-    let empty = Secret::new(String::new());
-    let password = address.password.as_ref().unwrap_or(&empty);
+    let secrets = address.password.as_slice();
     let mut connection = match PgConnection::connect_with(&options).await {
         Ok(connection) => connection,
-        Err(error) => return Answer::failed(diagnosis::postgres(&error, &[password])),
+        Err(error) => return Answer::failed(diagnosis::postgres(&error, secrets)),
     };
     connected.store(true, Ordering::Relaxed);
     let asked = connection.execute(raw_sql(&text(role, question, limit))).await;
     let _ = tokio::time::timeout(CLOSE_LIMIT, connection.close()).await;
-    Answer::connected(asked.map(|_| ()).map_err(|error| diagnosis::postgres(&error, &[password])))
+    Answer::connected(asked.map(|_| ()).map_err(|error| diagnosis::postgres(&error, secrets)))
 }
 
 /// The question in one message. Several statements in one message are one transaction, which ends with the

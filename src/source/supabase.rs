@@ -89,7 +89,12 @@ pub(super) async fn ask(
             Role::Service => base.table(question.table.name.as_str(), &own),
             Role::Anon => base.table(question.table.name.as_str(), &none),
         };
-        client.get(url).headers(headers).send().await.map_err(|error| diagnosis::http(&error, &[key]))
+        client
+            .get(url)
+            .headers(headers)
+            .send()
+            .await
+            .map_err(|error| diagnosis::http(&error, std::slice::from_ref(key)))
     };
     let mut response = match answered.await {
         Ok(response) => response,
@@ -98,7 +103,7 @@ pub(super) async fn ask(
     let status = response.status().as_u16();
     let body = match read(&mut response).await {
         Ok(body) => body,
-        Err(error) => return Answer::failed(diagnosis::http(&error, &[key])),
+        Err(error) => return Answer::failed(diagnosis::http(&error, std::slice::from_ref(key))),
     };
     judge(status, response.headers(), &body, role, key)
 }
@@ -158,12 +163,13 @@ fn judge(status: u16, headers: &HeaderMap, body: &[u8], role: Role, key: &Secret
     let text = error.message.unwrap_or_default();
     let code = error.code.filter(|code| !code.is_empty());
     let class = diagnosis::rest(status, code.as_deref(), &text);
+    let secrets = std::slice::from_ref(key);
     let mut detail = format!("HTTP {status}");
     if let Some(code) = &code {
-        detail = format!("{detail}, {}", message(code, &[key]));
+        detail = format!("{detail}, {}", message(code, secrets));
     }
     if !text.is_empty() {
-        detail = format!("{} ({detail})", message(&text, &[key]));
+        detail = format!("{} ({detail})", message(&text, secrets));
     }
     let failure = Failure { class, detail: Some(detail), retry_after: retry_after(headers) };
     // An error with PostgREST's code about table, column or grant comes after the key was accepted.

@@ -20,13 +20,13 @@ impl Rows {
     pub(in crate::cli) fn new<const N: usize>(headings: [&str; N]) -> Self {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        if super::is_terminal()
-            && anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
-        {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty();
+        if let Some(width) = super::terminal_width() {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
+        match anstream::AutoStream::choice(&std::io::stdout()) {
+            anstream::ColorChoice::Never => table.force_no_tty(),
+            _ => table.enforce_styling(),
+        };
         table.set_header(headings);
         Self(table)
     }
