@@ -35,6 +35,7 @@
 //! 1 cipher        ()                        sealed text form, EncryptionKey, KeyId, KeyRing: seal and open
 //! 1 credential    ()                        what an opened key is: JWT and its claims, sb_ key, URL, password
 //! 1 diagnosis     ()                        from a driver's or server's error to a failure class
+//! 1 health        ()                        how well caches and pool serve: numbers in, grades and advice out
 //! 2 catalogue     ()                        the application database: postgres, sqlite; pages of tenants, find
 //! 2 source        ()                        a tenant's data source: postgres, supabase, sqlite; log in and ask
 //! 3 probe         ()                        one tenant: open, log in, ask; a typed report
@@ -55,6 +56,7 @@ pub mod demo;
 pub mod diagnosis;
 pub mod failure;
 pub mod finding;
+pub mod health;
 pub mod private_file;
 pub mod probe;
 pub mod sanitize;

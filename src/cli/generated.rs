@@ -164,7 +164,7 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
                 "boothds test-connection --all --format jsonl | jq -c 'select(.success == false)'",
             ),
         ],
-        "demo" => &[("Without any database:", "boothds demo --dir /tmp/fleet")],
+        "demo" => &[("Without any database:", "boothds demo --dir fleet")],
         "completions" => {
             &[("For bash:", "boothds completions bash > ~/.local/share/bash-completion/completions/boothds")]
         }
