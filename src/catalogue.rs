@@ -105,9 +105,10 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
     pub async fn count(&self, filter: &TenantFilter) -> Result<u64, CatalogueError> {
+        let sql = self.schema().count(filter);
         match self {
-            Self::Postgres(catalogue) => catalogue.count(filter).await,
-            Self::Sqlite(catalogue) => catalogue.count(filter).await,
+            Self::Postgres(catalogue) => catalogue.number(&sql).await,
+            Self::Sqlite(catalogue) => catalogue.number(&sql).await,
         }
     }
 
@@ -122,10 +123,7 @@ impl Catalogue {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Vec<Tenant>, CatalogueError> {
-        match self {
-            Self::Postgres(catalogue) => catalogue.page(filter, after, limit).await,
-            Self::Sqlite(catalogue) => catalogue.page(filter, after, limit).await,
-        }
+        self.tenants(&self.schema().page(filter, after, limit)).await
     }
 
     /// The tenant of each name, which is an id or a subdomain; an id comes first when both exist.
@@ -133,15 +131,26 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
     pub async fn find(&self, names: &[String]) -> Result<Vec<Option<Tenant>>, CatalogueError> {
-        let rows = match self {
-            Self::Postgres(catalogue) => catalogue.named(names).await?,
-            Self::Sqlite(catalogue) => catalogue.named(names).await?,
-        };
+        let rows = self.tenants(&self.schema().named(names)).await?;
         let find = |name: &String| {
             let by_id = rows.iter().find(|row| row.id.as_str().eq_ignore_ascii_case(name));
             by_id.or_else(|| rows.iter().find(|row| !name.is_empty() && row.subdomain == *name)).cloned()
         };
         Ok(names.iter().map(find).collect())
+    }
+
+    fn schema(&self) -> &Schema {
+        match self {
+            Self::Postgres(catalogue) => catalogue.schema(),
+            Self::Sqlite(catalogue) => catalogue.schema(),
+        }
+    }
+
+    async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
+        match self {
+            Self::Postgres(catalogue) => catalogue.tenants(sql).await,
+            Self::Sqlite(catalogue) => catalogue.tenants(sql).await,
+        }
     }
 
     /// Ends the connection in good order. Dropping it is harmless too, but stands in the server's log.

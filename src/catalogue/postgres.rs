@@ -7,13 +7,13 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row, raw_sql};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::query::{Cursor, Dialect, tenant};
+use super::query::{Dialect, tenant};
 use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema};
 use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
 use crate::sanitize::printable;
 use crate::secret::Secret;
-use crate::tenant::{Tenant, TenantFilter};
+use crate::tenant::Tenant;
 use crate::url::passwords;
 
 /// The columns of the table that the search path leads to. An empty answer means that there is none.
@@ -57,22 +57,17 @@ impl PostgresCatalogue {
         &self.address
     }
 
-    pub(super) async fn count(&self, filter: &TenantFilter) -> Result<u64, CatalogueError> {
-        let rows = self.rows(&self.schema.count(filter), |row| row.try_get::<String, _>(0)).await?;
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(super) async fn number(&self, sql: &str) -> Result<u64, CatalogueError> {
+        let rows = self.rows(sql, |row| row.try_get::<String, _>(0)).await?;
         Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    pub(super) async fn page(
-        &self,
-        filter: &TenantFilter,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Tenant>, CatalogueError> {
-        self.rows(&self.schema.page(filter, after, limit), |row| tenant(|at| row.try_get(at))).await
-    }
-
-    pub(super) async fn named(&self, names: &[String]) -> Result<Vec<Tenant>, CatalogueError> {
-        self.rows(&self.schema.named(names), |row| tenant(|at| row.try_get(at))).await
+    pub(super) async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
+        self.rows(sql, |row| tenant(|at| row.try_get(at))).await
     }
 
     pub(super) async fn close(self) {

@@ -6,12 +6,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, raw_sql};
 use tokio::sync::Mutex;
 
-use super::query::{Cursor, Dialect, tenant};
+use super::query::{Dialect, tenant};
 use super::{CatalogueError, Schema};
 use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
-use crate::tenant::{Tenant, TenantFilter};
+use crate::tenant::Tenant;
 use crate::url::{Address, SourceUrl};
 
 const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
@@ -57,22 +57,17 @@ impl SqliteCatalogue {
         &self.address
     }
 
-    pub(super) async fn count(&self, filter: &TenantFilter) -> Result<u64, CatalogueError> {
-        let rows = self.rows(&self.schema.count(filter), |row| row.try_get::<String, _>(0)).await?;
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(super) async fn number(&self, sql: &str) -> Result<u64, CatalogueError> {
+        let rows = self.rows(sql, |row| row.try_get::<String, _>(0)).await?;
         Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    pub(super) async fn page(
-        &self,
-        filter: &TenantFilter,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Tenant>, CatalogueError> {
-        self.rows(&self.schema.page(filter, after, limit), |row| tenant(|at| row.try_get(at))).await
-    }
-
-    pub(super) async fn named(&self, names: &[String]) -> Result<Vec<Tenant>, CatalogueError> {
-        self.rows(&self.schema.named(names), |row| tenant(|at| row.try_get(at))).await
+    pub(super) async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
+        self.rows(sql, |row| tenant(|at| row.try_get(at))).await
     }
 
     pub(super) async fn close(self) {

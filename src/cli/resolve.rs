@@ -17,6 +17,7 @@ use super::args::GlobalArgs;
 use super::config::{ConfigFile, EnvFile};
 use super::error::CliError;
 use super::output::Output;
+use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cipher::{KeyError, KeyRing};
 use crate::secret::Secret;
 use crate::settings::{KeySource, Knob, Layer, Origin, RawValue, Settings, Sourced};
@@ -88,6 +89,18 @@ impl Resolved {
             };
             CliError::from(error).hint(hint)
         })
+    }
+
+    /// Opens the application database.
+    pub(super) async fn catalogue(&self) -> Result<Catalogue, CliError> {
+        let url = self.database_url()?;
+        Catalogue::open(&url.value).await.map_err(|error| self.unavailable(&error))
+    }
+
+    /// An error of the application database, with the origin of its URL.
+    pub(super) fn unavailable(&self, error: &CatalogueError) -> CliError {
+        let origin = self.settings.database_url.as_ref().map_or(&Origin::Default, |url| &url.origin);
+        CliError::catalogue(error, origin)
     }
 
     /// The key ring; an error when there is no key.

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::catalogue::Catalogue;
 use crate::cipher::{KeyId, KeyRing, KeyState, inspect};
 use crate::cli::args::{Format, GlobalArgs, InfoArgs};
 use crate::cli::error::CliError;
@@ -74,11 +73,11 @@ pub(in crate::cli) async fn run(
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
     let resolved = Resolved::new(global, Vec::new(), output)?;
-    let url = resolved.database_url()?;
+    resolved.database_url()?;
     let ring = resolved.key_ring_if_set()?;
-    let failed = |error| CliError::catalogue(&error, &url.origin);
-    let catalogue = Catalogue::open(&url.value).await.map_err(failed)?;
-    let found = catalogue.find(std::slice::from_ref(&args.tenant)).await.map_err(failed)?;
+    let catalogue = resolved.catalogue().await?;
+    let found = catalogue.find(std::slice::from_ref(&args.tenant)).await;
+    let found = found.map_err(|error| resolved.unavailable(&error))?;
     let address = catalogue.address().to_owned();
     catalogue.close().await;
     let Some(tenant) = found.into_iter().flatten().next() else {

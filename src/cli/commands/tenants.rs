@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::catalogue::{Catalogue, Cursor};
+use crate::catalogue::Cursor;
 use crate::cipher::{KeyRing, KeyState, inspect};
 use crate::cli::args::{Format, GlobalArgs, TenantsArgs};
 use crate::cli::error::CliError;
@@ -39,17 +39,17 @@ pub(in crate::cli) async fn run(
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
     let resolved = Resolved::new(global, Vec::new(), output)?;
-    let url = resolved.database_url()?;
+    resolved.database_url()?;
     let ring = resolved.key_ring_if_set()?;
-    let failed = |error| CliError::catalogue(&error, &url.origin);
-    let catalogue = Catalogue::open(&url.value).await.map_err(failed)?;
+    let catalogue = resolved.catalogue().await?;
     let filter = args.filter.filter();
 
     let mut printer = Printer::new(output, catalogue.address());
     let mut cursor: Option<Cursor> = None;
     let mut total = 0usize;
     loop {
-        let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await.map_err(failed)?;
+        let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await;
+        let page = page.map_err(|error| resolved.unavailable(&error))?;
         if total == 0 && page.is_empty() && !args.filter.allow_empty {
             return Err(nobody(filter.is_empty()));
         }

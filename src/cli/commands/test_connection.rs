@@ -40,12 +40,12 @@ pub(in crate::cli) async fn run(
 ) -> Result<ExitCode, CliError> {
     refuse_filter_with_names(args)?;
     let resolved = Resolved::new(global, overrides(args), output)?;
-    let url = resolved.database_url()?;
+    resolved.database_url()?;
     let ring = Arc::new(resolved.key_ring()?);
     // Opened before the work, so that a path that cannot be written is known before it.
     let reports = Reports::open(&args.report)?;
-    let failed = |error| CliError::catalogue(&error, &url.origin);
-    let catalogue = Arc::new(Catalogue::open(&url.value).await.map_err(failed)?);
+    let failed = |error| resolved.unavailable(&error);
+    let catalogue = Arc::new(resolved.catalogue().await?);
     let address = catalogue.address().to_owned();
     let selection = select(args, &catalogue).await.map_err(|error| match error {
         Refusal::Catalogue(error) => failed(error),
