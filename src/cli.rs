@@ -35,6 +35,7 @@ pub fn run() -> ProcessExitCode {
         output.line(concat!("boothds ", env!("CARGO_PKG_VERSION")));
         return output.finish().map_or_else(|error| error.code, |()| ExitCode::Ok).into();
     }
+    std::panic::set_hook(Box::new(output::panicked));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(error).into(),
@@ -70,29 +71,28 @@ fn refuse(error: clap::Error) -> ExitCode {
 fn dispatch(arguments: Arguments, output: &mut Output) -> Result<ExitCode, CliError> {
     let Arguments { global, command } = arguments;
     match command {
-        // These need neither settings nor a runtime.
         Command::Keygen(args) => commands::keygen::run(&args, output),
         Command::Completions(args) => commands::completions::run(&args, output),
         Command::Man(args) => commands::man::run(args, output),
         Command::Encrypt(args) => commands::encrypt::run(&args, &global, output),
         Command::Decrypt(args) => commands::decrypt::run(&args, &global, output),
-        Command::Tenants(args) => block_on(async |_| commands::tenants::run(&args, &global, output).await),
-        Command::Info(args) => block_on(async |_| commands::info::run(&args, &global, output).await),
-        Command::Demo(args) => block_on(async |_| commands::demo::run(&args, output).await),
-        Command::TestConnection(args) => block_on(async |interrupt| {
-            commands::test_connection::run(&args, &global, output, interrupt).await
-        }),
+        Command::Tenants(args) => commands::tenants::run(&args, &global, output),
+        Command::Info(args) => commands::info::run(&args, &global, output),
+        Command::Demo(args) => commands::demo::run(&args, output),
+        Command::TestConnection(args) => commands::test_connection::run(&args, &global, output),
     }
 }
 
-/// Runs a command on a runtime, until it ends or the process is told to. A command that has something to say about
-/// an interruption takes it from the [`Interrupt`] before it comes here.
+/// Runs the asking part of a command on a runtime, until it ends or the process is told to. Settings are read before:
+/// a file or command that blocks is then ended by the system's own handling of signals.
 fn block_on<T, F>(command: F) -> Result<T, CliError>
 where
     F: AsyncFnOnce(&mut Interrupt) -> Result<T, CliError>,
 {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // A login runs on a thread of its own, two for each tenant under test; name lookups take further ones.
+        .max_blocking_threads(4096)
         .build()
         .map_err(|source| CliError::io("cannot start the runtime", &source))?;
     let result = runtime.block_on(async {

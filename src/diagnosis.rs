@@ -6,6 +6,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use crate::driver::Apart;
 use crate::failure::{Failure, FailureClass};
 use crate::sanitize::message;
 use crate::secret::Secret;
@@ -20,10 +21,11 @@ pub fn postgres(error: &sqlx::Error, secrets: &[Secret]) -> Failure {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
             let class = sql_state(&code, database.message());
-            Failure::with(
-                class,
-                format!("{} (SQLSTATE {})", message(database.message(), secrets), message(&code, &[])),
-            )
+            let mut detail = message(database.message(), secrets);
+            if !code.is_empty() {
+                detail = format!("{detail} (SQLSTATE {})", message(&code, &[]));
+            }
+            Failure::with(class, detail)
         }
         // sqlx reads the answer to its request for TLS into a zeroed byte, and takes an end of the stream for it.
         sqlx::Error::Protocol(text) if text.contains("SSLRequest: 0x00") => {
@@ -39,6 +41,15 @@ pub fn postgres(error: &sqlx::Error, secrets: &[Secret]) -> Failure {
         other => of_chain(other, secrets).unwrap_or_else(|| {
             Failure::with(FailureClass::ServerError, message(&other.to_string(), secrets))
         }),
+    }
+}
+
+/// The class of work that ran apart and has no result.
+#[must_use]
+pub fn apart(why: Apart) -> Failure {
+    match why {
+        Apart::Late => Failure::new(FailureClass::Timeout),
+        Apart::Panicked => Failure::with(FailureClass::NotPostgres, "a message that cannot be read"),
     }
 }
 
@@ -80,6 +91,10 @@ pub fn http(error: &reqwest::Error, secrets: &[Secret]) -> Failure {
 /// The class of an error of the operating system.
 fn io(error: &io::Error) -> FailureClass {
     use io::ErrorKind;
+    // EMFILE and ENFILE, which have no kind: a shortage here, not there.
+    if matches!(error.raw_os_error(), Some(23 | 24)) {
+        return FailureClass::LocalLimit;
+    }
     match error.kind() {
         ErrorKind::ConnectionRefused => FailureClass::Refused,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable => {

@@ -32,6 +32,7 @@
 //! 0 failure       ()                        why a data source does not answer; the one table of classes
 //! 0 finding       ()                        what is wrong although it answers; the one table of codes
 //! 0 settings      (secret, url)             every knob with unit, default, range and origin
+//! 0 driver        ()                        a database driver apart from everything else
 //! 1 cipher        ()                        sealed text form, EncryptionKey, KeyId, KeyRing: seal and open
 //! 1 credential    ()                        what an opened key is: JWT and its claims, sb_ key, URL, password
 //! 1 diagnosis     ()                        from a driver's or server's error to a failure class
@@ -54,6 +55,7 @@ pub mod clock;
 pub mod credential;
 pub mod demo;
 pub mod diagnosis;
+pub mod driver;
 pub mod failure;
 pub mod finding;
 pub mod health;

@@ -39,6 +39,9 @@ pub enum FileError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is a folder, device or pipe at the path, which is not to be replaced by a file.
+    #[error("{} is no regular file, and was left as it is", .0.display())]
+    NotAFile(PathBuf),
     /// The file is larger than [`READ_LIMIT`], so it is no file of secrets.
     #[error("{} is larger than {READ_LIMIT} bytes", .0.display())]
     TooLarge(PathBuf),
@@ -71,13 +74,19 @@ pub fn read(path: &Path) -> Result<Secret, FileError> {
 /// # Errors
 /// [`FileError::Exists`] with [`Existing::Keep`]; otherwise what the system refused. Then there is no new file.
 pub fn write(path: &Path, content: &Secret, existing: Existing) -> Result<(), FileError> {
+    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+        return Err(FileError::Exists(path.to_owned()));
+    }
+    // What a link leads to is replaced, not the link.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = target.as_path();
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(FileError::NotAFile(path.to_owned()));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
-        return Err(FileError::Exists(path.to_owned()));
-    }
     let temporary = folder.join(format!(".boothds-{:016x}.tmp", rand::random::<u64>()));
     let error = |operation, path: &Path| {
         let path = path.to_owned();
@@ -143,6 +152,22 @@ mod tests {
         write(&path, &secret("new"), Existing::Replace).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_link_keeps_its_place_and_a_folder_or_device_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("key"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        symlink(&file, &link).unwrap();
+        write(&link, &secret("new"), Existing::Replace).unwrap();
+        assert!(link.is_symlink() && fs::read_to_string(&file).unwrap() == "new");
+        let device = folder.path().join("device");
+        symlink("/dev/null", &device).unwrap();
+        for path in [folder.path(), &device] {
+            assert!(matches!(write(path, &secret("new"), Existing::Replace), Err(FileError::NotAFile(_))));
+        }
+        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 
     #[test]

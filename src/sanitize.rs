@@ -68,7 +68,7 @@ pub fn message(text: &str, secrets: &[Secret]) -> String {
 fn hide_shared(text: &str, secrets: &[Secret]) -> String {
     let bytes = text.as_bytes();
     let mut hide = vec![false; bytes.len()];
-    for secret in secrets {
+    for secret in secrets.iter().flat_map(disguises) {
         let secret = secret.expose().as_bytes();
         let window = secret.len().min(SHARED_RUN);
         if window == 0 || bytes.len() < window {
@@ -82,6 +82,22 @@ fn hide_shared(text: &str, secrets: &[Secret]) -> String {
         }
     }
     replace_marked(text, &hide)
+}
+
+/// The forms in which a server may repeat a secret without meaning harm or meaning just that: as it is, in base64 and
+/// hexadecimal, backwards.
+fn disguises(secret: &Secret) -> [Secret; 4] {
+    let text = secret.expose();
+    let hex = base16(text.as_bytes());
+    let base64 = base64_simd::STANDARD_NO_PAD.encode_to_string(text);
+    [text.to_owned(), base64, hex, text.chars().rev().collect()].map(Secret::new)
+}
+
+fn base16(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Hides what has the shape of a key although it is none that we sent: a JWT, a Supabase key.
@@ -148,6 +164,13 @@ mod tests {
         assert_eq!(message("bad key supersecretpa…", std::slice::from_ref(&key)), "bad key «redacted»…");
         let short = Secret::new("pw".to_owned());
         assert_eq!(message("user pw refused", &[short]), "user «redacted» refused");
+    }
+
+    #[test]
+    fn a_key_in_disguise_is_hidden() {
+        let key = Secret::new("hunter2".to_owned());
+        let text = "2retnuh aHVudGVyMg== 68756e74657232 hunter2";
+        assert_eq!(message(text, &[key]), "«redacted» «redacted»== «redacted» «redacted»");
     }
 
     #[test]

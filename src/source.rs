@@ -4,7 +4,6 @@
 //! anything is sent. A [`Connector`] asks; it holds what all tenants share, the HTTP clients.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::credential::{Credential, CredentialKind};
@@ -130,22 +129,17 @@ impl Connector {
     /// Asks once, within `limit`. As [`Role::Service`] the rows of the tenant are asked for; as [`Role::Anon`] only
     /// whether the credential is accepted. Nothing is written, and nothing is tried again.
     pub async fn ask(&self, login: &Login, role: Role, question: &Question, limit: Duration) -> Answer {
-        let connected = AtomicBool::new(false);
-        let asked = async {
-            match login {
-                Login::Supabase { base, key, kind } => {
-                    supabase::ask(&self.http, base, key, *kind, role, question).await
-                }
-                Login::Postgres(address) => postgres::ask(address, role, question, limit, &connected).await,
-                Login::Sqlite(path) => sqlite::ask(path, question).await,
+        let late = || Answer::failed(Failure::new(FailureClass::Timeout));
+        match login {
+            Login::Supabase { base, key, kind } => {
+                let asked = supabase::ask(&self.http, base, key, *kind, role, question);
+                tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| late())
             }
-        };
-        match tokio::time::timeout(limit, asked).await {
-            Ok(answer) => answer,
-            Err(_) => Answer {
-                connected: connected.load(Ordering::Relaxed),
-                outcome: Err(Failure::new(FailureClass::Timeout)),
-            },
+            // Keeps the time itself, to tell on which side of the login it ran out.
+            Login::Postgres(address) => postgres::ask(address, role, question, limit).await,
+            Login::Sqlite(path) => {
+                tokio::time::timeout(limit, sqlite::ask(path, question)).await.unwrap_or_else(|_| late())
+            }
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The application database on PostgreSQL, over sqlx.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row, raw_sql};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row, ValueRef, raw_sql};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::query::{Dialect, tenant};
 use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema};
 use crate::diagnosis;
+use crate::driver::{Apart, apart};
 use crate::failure::{Failure, FailureClass};
 use crate::sanitize::printable;
 use crate::secret::Secret;
@@ -44,8 +46,8 @@ impl PostgresCatalogue {
             .disable_statement_logging();
         let address = address_of(&options);
         let passwords = passwords(url.expose());
-        let mut connection = connect(&options, &passwords, &address).await?;
-        let columns = ask(&mut connection, COLUMNS, &passwords, &address, |row: &PgRow| {
+        let connection = connect(&options, &passwords, &address).await?;
+        let (connection, columns) = ask(connection, COLUMNS, &passwords, &address, |row: &PgRow| {
             Ok((row.try_get(0)?, row.try_get(1)?))
         })
         .await?;
@@ -67,7 +69,7 @@ impl PostgresCatalogue {
     }
 
     pub(super) async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
-        self.rows(sql, |row| tenant(|at| row.try_get(at))).await
+        self.rows(sql, |row| tenant(|at| text(row, at))).await
     }
 
     pub(super) async fn close(self) {
@@ -82,11 +84,11 @@ impl PostgresCatalogue {
         read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, CatalogueError> {
         let mut kept = self.connection.lock().await;
-        let mut connection = match kept.take() {
+        let connection = match kept.take() {
             Some(connection) => connection,
             None => connect(&self.options, &self.passwords, &self.address).await?,
         };
-        let rows = ask(&mut connection, sql, &self.passwords, &self.address, read).await?;
+        let (connection, rows) = ask(connection, sql, &self.passwords, &self.address, read).await?;
         *kept = Some(connection);
         Ok(rows)
     }
@@ -104,32 +106,55 @@ async fn connect(
     passwords: &[Secret],
     address: &str,
 ) -> Result<PgConnection, CatalogueError> {
-    let failed = |source| CatalogueError::Connect { address: address.to_owned(), source };
-    match timeout(CONNECT_LIMIT, PgConnection::connect_with(options)).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(failed(diagnosis::postgres(&error, passwords))),
-        Err(_) => Err(failed(late(CONNECT_LIMIT))),
-    }
+    let options = options.clone();
+    let connected = apart(CONNECT_LIMIT, async move { PgConnection::connect_with(&options).await }).await;
+    connected
+        .map_err(|why| late(why, CONNECT_LIMIT))
+        .and_then(|connected| connected.map_err(|error| diagnosis::postgres(&error, passwords)))
+        .map_err(|source| CatalogueError::Connect { address: address.to_owned(), source })
 }
 
+/// The connection comes back with the rows; after an error it is dropped.
 async fn ask<T>(
-    connection: &mut PgConnection,
+    mut connection: PgConnection,
     sql: &str,
     passwords: &[Secret],
     address: &str,
     read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
-) -> Result<Vec<T>, CatalogueError> {
-    let failed = |source| CatalogueError::Query { address: address.to_owned(), source };
-    match timeout(QUERY_LIMIT, connection.fetch_all(raw_sql(sql))).await {
-        Ok(rows) => rows
-            .and_then(|rows| rows.iter().map(read).collect())
-            .map_err(|error| failed(diagnosis::postgres(&error, passwords))),
-        Err(_) => Err(failed(late(QUERY_LIMIT))),
-    }
+) -> Result<(PgConnection, Vec<T>), CatalogueError> {
+    let sql = sql.to_owned();
+    let asked = apart(QUERY_LIMIT, async move {
+        let rows = connection.fetch_all(raw_sql(&sql)).await;
+        rows.map(|rows| (connection, rows))
+    });
+    asked
+        .await
+        .map_err(|why| late(why, QUERY_LIMIT))
+        .and_then(|asked| {
+            let (connection, rows) = asked.map_err(|error| diagnosis::postgres(&error, passwords))?;
+            let rows = rows.iter().map(read).collect::<Result<_, _>>();
+            Ok((connection, rows.map_err(|error| diagnosis::postgres(&error, passwords))?))
+        })
+        .map_err(|source| CatalogueError::Query { address: address.to_owned(), source })
 }
 
-fn late(limit: std::time::Duration) -> Failure {
-    Failure::with(FailureClass::Timeout, format!("{} s", limit.as_secs()))
+/// The text of a column, whatever its bytes: a database in `SQL_ASCII` holds any, and one such row must not hide the
+/// others. What is no UTF-8 is replaced, and then fails as the URL or key it is not.
+fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
+    Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+fn late(why: Apart, limit: Duration) -> Failure {
+    let mut failure = diagnosis::apart(why);
+    if failure.class == FailureClass::Timeout {
+        failure.detail = Some(format!("{} s", limit.as_secs()));
+    }
+    failure
 }
 
 fn address_of(options: &PgConnectOptions) -> String {

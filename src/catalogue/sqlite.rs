@@ -67,7 +67,7 @@ impl SqliteCatalogue {
     }
 
     pub(super) async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
-        self.rows(sql, |row| tenant(|at| row.try_get(at))).await
+        self.rows(sql, |row| tenant(|at| text(row, at))).await
     }
 
     pub(super) async fn close(self) {
@@ -87,4 +87,11 @@ impl SqliteCatalogue {
             },
         )
     }
+}
+
+/// The text of a column, whatever its bytes: SQLite checks none, and one such row must not hide the others. What is no
+/// UTF-8 is replaced, and then fails as the URL or key it is not.
+fn text(row: &SqliteRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(at)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

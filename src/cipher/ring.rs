@@ -52,6 +52,7 @@ impl KeyRing {
     pub fn from_settings(settings: &Settings) -> Result<Self, KeyError> {
         let current = settings.encryption_key.as_ref().ok_or(KeyError::NotSet)?;
         let current = match load(current)?.as_slice() {
+            [(digits, _)] if digits.is_empty() => return Err(KeyError::NotSet),
             [(digits, place)] => EncryptionKey::parse(digits, place)?,
             // A key file with several lines is no key file: which one would be meant?
             several => EncryptionKey::parse(&join(several), &current.origin.to_string())?,
@@ -116,6 +117,8 @@ fn load(source: &Sourced<KeySource>) -> Result<Vec<(Secret, String)>, KeyError> 
                     .map_err(|source| KeyError::File { origin: origin.clone(), source })?;
                 for (number, line) in text.expose().lines().enumerate() {
                     if !line.trim().is_empty() {
+                        // The line that `keygen --env` writes serves as well.
+                        let line = line.trim().strip_prefix("ENCRYPTION_KEY=").unwrap_or(line);
                         keys.push(cut(line, format!("{}, line {},", file.display(), number + 1)));
                     }
                 }

@@ -5,7 +5,6 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use crate::private_file::READ_LIMIT;
 use crate::secret::Secret;
 use crate::settings::{Knob, Layer, Origin, RawValue};
 
@@ -28,7 +27,7 @@ impl ConfigFile {
 
     /// Reads a file if it exists.
     pub(super) fn find(path: &Path) -> Result<Option<Self>, CliError> {
-        if path.try_exists().unwrap_or(true) { Self::read(path).map(Some) } else { Ok(None) }
+        if is_there(path) { Self::read(path).map(Some) } else { Ok(None) }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, CliError> {
@@ -139,8 +138,15 @@ impl EnvFile {
 
     /// Reads a file if it exists.
     pub(super) fn find(path: &Path) -> Result<Option<Self>, CliError> {
-        if path.try_exists().unwrap_or(true) { Self::read(path).map(Some) } else { Ok(None) }
+        if is_there(path) { Self::read(path).map(Some) } else { Ok(None) }
     }
+}
+
+/// Whether there is a file; what is in the way of looking is left for reading it to report. A home that is no folder
+/// (`HOME=/dev/null`) has none.
+fn is_there(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    !matches!(path.metadata(), Err(error) if matches!(error.kind(), NotFound | NotADirectory))
 }
 
 /// The folder that paths in a file are relative to.
@@ -156,6 +162,6 @@ fn read_text(path: &Path) -> Result<Secret, CliError> {
     crate::private_file::read(path).map_err(|error| {
         let error = CliError::from(error);
         CliError { code: super::ExitCode::Settings, ..error }
-            .hint(format!("settings are read from text files of up to {READ_LIMIT} bytes"))
+            .hint("check the path; settings are read from text files of up to 64 KiB")
     })
 }

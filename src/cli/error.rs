@@ -92,14 +92,18 @@ impl CliError {
                 format!("correct {origin}: postgres://user@host:port/database or sqlite:PATH")
             }
             CatalogueError::Connect { source, .. } | CatalogueError::Query { source, .. } => {
-                format!("{}; the URL is {origin}", database_hint(source))
+                format!("{} (the URL is {origin})", database_hint(source).trim_end_matches('?'))
             }
             CatalogueError::NoTable { .. } => {
-                format!("is this the application database, and not a tenant's? the URL is {origin}")
+                format!("is this the application database, and not a tenant's? (the URL is {origin})")
             }
             CatalogueError::NoColumns { sql, .. } => format!("add what is missing: {sql}"),
         };
-        Self::of(ExitCode::Unavailable, error).hint(hint)
+        let code = match error {
+            CatalogueError::Url { .. } => ExitCode::Settings,
+            _ => ExitCode::Unavailable,
+        };
+        Self::of(code, error).hint(hint)
     }
 }
 
@@ -129,7 +133,13 @@ impl From<clap::Error> for CliError {
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);
-        Self::usage(message).hint("see `boothds --help`")
+        // What may be given instead, and which arguments are missing.
+        let more = lines
+            .map(str::trim)
+            .take_while(|line| !line.starts_with("Usage:"))
+            .filter(|line| !line.is_empty());
+        let causes = more.map(str::to_owned).collect();
+        Self { causes, ..Self::usage(message) }.hint("see `boothds --help`")
     }
 }
 

@@ -56,7 +56,10 @@ pub fn files() -> Vec<(String, String)> {
 }
 
 fn page(command: &Command, name: &str) -> String {
-    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase()).section("1");
+    let man = clap_mangen::Man::new(command.clone())
+        .title(name.to_uppercase())
+        .section("1")
+        .source(concat!("boothds ", env!("CARGO_PKG_VERSION")));
     let mut text = Vec::new();
     let written = (|| {
         man.render_title(&mut text)?;
@@ -99,6 +102,9 @@ fn further_sections(name: &str) -> Roff {
             continue;
         }
         let mut text = format!("{}: {}.", capitalised(row.title), row.takes);
+        if let Some(key) = row.key {
+            text.push_str(&format!(" In boothds.toml: {key}."));
+        }
         if !row.default.is_empty() {
             text.push_str(&format!(" Default: {}.", row.default));
         }
@@ -112,8 +118,8 @@ fn further_sections(name: &str) -> Roff {
         (
             "boothds.toml",
             "Settings, read from the working directory, then from $XDG_CONFIG_HOME/boothds (~/.config/boothds). Its \
-             keys are those settings in lower case; [profile.NAME] tables inherit the top level. An encryption key \
-             never stands in it.",
+             keys stand beside the variables above; [profile.NAME] tables inherit the top level. An encryption key never \
+             stands in it: encryption_key_file names its file, encryption_key_command a command that prints it.",
         ),
     ] {
         entry(&mut roff, file, text);
@@ -150,7 +156,7 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
         ],
         "decrypt" => &[(
             "Does it open, and with which key?",
-            "psql -At -c \"select data_source_anon_key from tenants\" | boothds decrypt --lines",
+            "psql -At -c \"select data_source_anon_key from tenants where data_source_anon_key is not null\" | boothds decrypt --lines",
         )],
         "tenants" => {
             &[("Active Supabase tenants as JSON:", "boothds tenants --status active --kind supabase --json")]

@@ -128,6 +128,18 @@ pub(super) fn terminal_width() -> Option<u16> {
     (io::stdout().is_terminal() && columns > 0).then_some(columns)
 }
 
+/// Reports a bug. A panic at a driver's work is none of ours, and becomes a failure of the server that brought it about.
+pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+    if crate::driver::is_within() {
+        return;
+    }
+    let text = panic.payload_as_str().unwrap_or("no text");
+    let place =
+        panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    complain("error", ERROR, &format!("a bug in boothds{place}: {}", crate::sanitize::message(text, &[])));
+    complain("hint", NOTE, "please report this line; what other tenants were tested is not affected");
+}
+
 /// Writes a line to standard error. That nobody can read it changes nothing.
 fn complain(label: &str, style: Style, text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{style}{label}:{style:#} {}", printable(text));

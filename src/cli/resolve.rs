@@ -9,6 +9,7 @@
 //!
 //! Whoever named a file meant it: it outranks the environment, and a different value there is reported.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -19,6 +20,7 @@ use super::error::CliError;
 use super::output::Output;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cipher::{KeyError, KeyRing};
+use crate::private_file::READ_LIMIT;
 use crate::secret::Secret;
 use crate::settings::{KeySource, Knob, Layer, Origin, RawValue, Settings, Sourced};
 use crate::url::{UNPARSEABLE, masked};
@@ -159,7 +161,9 @@ fn path_text(flag: &str, path: &Path) -> Result<String, CliError> {
 /// An argument is seen by everybody on the machine, and kept in the history of the shell.
 fn refuse_password(flag: &str, url: &str) -> Result<(), CliError> {
     let shown = masked(url);
-    if !url.starts_with("sqlite:") && (shown.contains("***") || shown == UNPARSEABLE) {
+    let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
+    // Of another scheme it is refused as no application database, without being repeated.
+    if is_postgres && (shown.contains("***") || shown == UNPARSEABLE) {
         return Err(CliError::usage(format!(
             "{flag} is refused: it carries a password, or cannot be told not to"
         ))
@@ -195,10 +199,15 @@ fn configs(
         }
         found.push(local);
     }
-    if let Some(folder) = user_folder
-        && let Some(own) = ConfigFile::find(&folder.join("boothds").join("boothds.toml"))?
-    {
-        found.push(own);
+    if let Some(folder) = user_folder {
+        let path = folder.join("boothds").join("boothds.toml");
+        match path.metadata() {
+            // The home of another user, as `sudo` may leave it.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                output.warning(&format!("{} is passed over: {error}", path.display()));
+            }
+            _ => found.extend(ConfigFile::find(&path)?),
+        }
     }
     Ok(found)
 }
@@ -246,20 +255,30 @@ fn run_key_command(settings: &mut Settings) -> Result<(), CliError> {
     };
     let KeySource::Command(command) = value else { return Ok(()) };
     let failed = |source| CliError::from(KeyError::Command { origin: origin.clone(), source });
-    let done = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command.expose())
-        .stdin(Stdio::inherit())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(failed)?;
-    if !done.status.success() {
-        return Err(failed(std::io::Error::other(done.status.to_string())));
-    }
-    let printed =
-        String::from_utf8(done.stdout).map_err(|_| failed(std::io::Error::other("it printed no text")))?;
-    *value = KeySource::Text(Secret::new(printed));
+    let printed = output_of(command).map_err(failed)?;
+    *value = KeySource::Text(printed);
     Ok(())
+}
+
+/// What a shell command prints, if that is a short text and it ends well.
+fn output_of(command: &Secret) -> std::io::Result<Secret> {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command.expose()).stdin(Stdio::inherit()).stderr(Stdio::inherit());
+    let mut child = shell.stdout(Stdio::piped()).spawn()?;
+    let mut printed = String::new();
+    let read = child.stdout.take().map(|stdout| stdout.take(READ_LIMIT).read_to_string(&mut printed));
+    let printed = Secret::new(printed);
+    if matches!(read, Some(Ok(length)) if length as u64 == READ_LIMIT) {
+        child.kill()?;
+        child.wait()?;
+        return Err(std::io::Error::other("it printed too much"));
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        return Err(std::io::Error::other(status.to_string()));
+    }
+    read.transpose()?;
+    Ok(printed)
 }
 
 /// For `--verbose`: each setting that is not at its default, and its origin; secrets by their place alone.

@@ -1,9 +1,10 @@
 //! How a secret comes in: standard input, a file, or a hidden prompt on a terminal; never an argument.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 
 use dialoguer::Password;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::InputArgs;
 use super::error::CliError;
@@ -13,6 +14,9 @@ use crate::secret::Secret;
 
 /// The longest value, bytes. A key or URL has some hundreds.
 const LIMIT: u64 = 1024 * 1024;
+
+/// SIGCONT, which tokio has no name for: the same number on every system that this runs on but old MIPS and Solaris.
+const CONTINUE: i32 = if cfg!(target_os = "macos") { 19 } else { 18 };
 
 /// Whether a newline at the end of the input belongs to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,11 @@ pub(super) fn lines(
     mut each: impl FnMut(usize, Secret) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     refuse_arguments(input)?;
+    if input.file.is_none() && io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "--lines reads from a pipe or a --file; a terminal would show what is typed",
+        ));
+    }
     let mut reader = BufReader::new(open(input)?);
     let mut number = 0;
     loop {
@@ -78,9 +87,6 @@ pub(super) fn lines(
         }
         let end = line.trim_end_matches(['\n', '\r']).len();
         line.truncate(end);
-        if line.is_empty() {
-            return Err(CliError::usage(format!("line {number} of {} is empty", name(input))));
-        }
         each(number, Secret::new(line))?;
     }
     if number == 0 {
@@ -117,8 +123,9 @@ fn unreadable(input: &InputArgs, error: &io::Error) -> CliError {
     CliError::io(format!("cannot read {}", name(input)), error)
 }
 
-/// Asks on the terminal, without echo. A signal while it waits would leave the terminal without echo, so the
-/// prompt runs on a thread of its own and the terminal is put right before the run ends.
+/// Asks on the terminal, without echo. A signal while it waits would leave the terminal without echo, so the prompt runs
+/// on a thread of its own and the terminal is put right before the run ends. After Ctrl-Z and `fg` the shell has switched
+/// the echo on again.
 fn ask(prompt: &Prompt) -> Result<Secret, CliError> {
     if !io::stderr().is_terminal() {
         return Err(
@@ -129,20 +136,43 @@ fn ask(prompt: &Prompt) -> Result<Secret, CliError> {
     let (question, again) = (prompt.question, prompt.again);
     let asked = super::block_on(async move |interrupt: &mut Interrupt| {
         let answer = tokio::task::spawn_blocking(move || {
-            let mut password = Password::new().with_prompt(question);
+            let mut password = Password::new().with_prompt(question).allow_empty_password(true);
             if let Some(again) = again {
                 password = password.with_confirmation(again, "The two differ; once more");
             }
             password.interact().map(Secret::new)
         });
-        tokio::select! {
-            answer = answer => answer.map_err(|_| CliError::new(ExitCode::Bug, "the prompt failed"))?
-                .map_err(|error| CliError::usage(format!("the prompt ended without an answer: {error}"))),
-            code = interrupt.received() => Err(CliError::interrupted(code)),
+        let mut continued = signal(SignalKind::from_raw(CONTINUE))
+            .map_err(|error| CliError::io("cannot listen for signals", &error))?;
+        tokio::pin!(answer);
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer.map_err(|_| CliError::new(ExitCode::Bug, "the prompt failed"))?
+                    .map_err(|error| CliError::usage(format!("the prompt ended without an answer: {error}"))),
+                code = interrupt.received() => {
+                    // The question's own line has no end yet.
+                    let _ = writeln!(io::stderr());
+                    return Err(CliError::interrupted(code));
+                }
+                _ = continued.recv() => hide_typing(),
+            }
         }
     });
     if let Some(before) = before {
         let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, &before);
     }
-    asked
+    let answer = asked?;
+    if answer.is_empty() {
+        return Err(CliError::usage("nothing was typed"));
+    }
+    Ok(answer)
+}
+
+/// Switches the echo of the terminal off.
+fn hide_typing() {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    if let Ok(mut modes) = tcgetattr(io::stdin()) {
+        modes.local_modes.remove(LocalModes::ECHO);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+    }
 }

@@ -3,8 +3,8 @@
 //! One test is: connect, log in, one round trip for everything that is asked, and a `Terminate` that waits for
 //! nothing. Across a network the round trips are the time.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, raw_sql};
 
 use super::{Answer, Question};
 use crate::diagnosis;
+use crate::driver::apart;
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::sql::postgres_literal;
@@ -21,15 +22,27 @@ use crate::url::{PostgresAddress, TlsMode};
 /// How long saying goodbye may take before the connection is just dropped.
 const CLOSE_LIMIT: Duration = Duration::from_millis(250);
 
-/// `connected` is set once the server has let us in, also for a caller that gives up waiting after that.
+/// Asks apart from the other tenants: no server is trusted with the runtime's own threads.
 pub(super) async fn ask(
     address: &PostgresAddress,
     role: Role,
     question: &Question,
     limit: Duration,
-    connected: &AtomicBool,
 ) -> Answer {
-    let options = match options(address) {
+    let connected = Arc::new(AtomicBool::new(false));
+    let (address, text) = (address.clone(), text(role, question, limit));
+    let asked = apart(limit, log_in_and_ask(address, text, Arc::clone(&connected)));
+    match asked.await {
+        Ok(answer) => answer,
+        Err(why) => {
+            Answer { connected: connected.load(Ordering::Relaxed), outcome: Err(diagnosis::apart(why)) }
+        }
+    }
+}
+
+/// `connected` is set once the server has let us in, also for a caller that gives up waiting after that.
+async fn log_in_and_ask(address: PostgresAddress, text: String, connected: Arc<AtomicBool>) -> Answer {
+    let options = match options(&address) {
         Ok(options) => options,
         Err(failure) => return Answer::failed(failure),
     };
@@ -39,7 +52,7 @@ pub(super) async fn ask(
         Err(error) => return Answer::failed(diagnosis::postgres(&error, secrets)),
     };
     connected.store(true, Ordering::Relaxed);
-    let asked = connection.execute(raw_sql(&text(role, question, limit))).await;
+    let asked = connection.execute(raw_sql(&text)).await;
     let _ = tokio::time::timeout(CLOSE_LIMIT, connection.close()).await;
     Answer::connected(asked.map(|_| ()).map_err(|error| diagnosis::postgres(&error, secrets)))
 }

@@ -82,7 +82,7 @@ fn input_that_is_no_value_is_refused_by_name() {
         (vec!["encrypt"], &b""[..], 2, "standard input is empty"),
         (vec!["encrypt"], b"\n", 2, "standard input is empty"),
         (vec!["encrypt", "--lines"], b"", 2, "standard input is empty"),
-        (vec!["encrypt", "--lines"], b"a\n\nb\n", 2, "line 2 of standard input is empty"),
+        (vec!["encrypt", "--lines"], b"a\n\nb\n", 2, "line 2 of the input is empty"),
         (vec!["encrypt"], b"\xff\xfe", 2, "no UTF-8"),
         (vec!["encrypt", "--raw", "--lines"], b"a", 2, "cannot be used with"),
         (vec!["decrypt"], b"", 2, "standard input is empty"),

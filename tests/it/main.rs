@@ -7,6 +7,7 @@ mod failures;
 mod fixture;
 mod fleet;
 mod generated;
+mod hostile;
 mod interruption;
 mod keys;
 mod layering;

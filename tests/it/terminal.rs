@@ -26,6 +26,22 @@ fn encrypt_asks_twice_and_shows_nothing_of_what_is_typed() {
 }
 
 #[test]
+fn a_prompt_that_is_left_empty_or_ended_is_refused() {
+    for keys in [&["Enter", "Enter"][..], &["C-d", "C-d"]] {
+        let terminal = Cli::new(["encrypt"]).env("ENCRYPTION_KEY", KEY).in_terminal(120, 20);
+        terminal.wait_for("Key to seal");
+        terminal.send_keys(&keys[..1]);
+        terminal.wait_for("The same key again");
+        terminal.send_keys(&keys[1..]);
+        terminal.wait_for("nothing was typed");
+        assert_eq!(terminal.wait_for_exit(), 2);
+    }
+    let terminal = Cli::new(["encrypt", "--lines"]).env("ENCRYPTION_KEY", KEY).in_terminal(120, 20);
+    terminal.wait_for("a terminal would show what is typed");
+    assert_eq!(terminal.wait_for_exit(), 2);
+}
+
+#[test]
 fn ctrl_c_at_a_prompt_ends_with_130_and_leaves_the_terminal_with_its_echo() {
     let terminal = Cli::new(["encrypt"]).env("ENCRYPTION_KEY", KEY).in_terminal(120, 20);
     terminal.wait_for("Key to seal");

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::catalogue::Catalogue;
 use crate::cipher::KeyRing;
 use crate::cli::args::{DemoArgs, Format};
+use crate::cli::block_on;
 use crate::cli::config::ConfigFile;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -29,7 +30,11 @@ struct Document<'a> {
     next: Vec<String>,
 }
 
-pub(in crate::cli) async fn run(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn run(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError> {
+    block_on(async |_| make(args, output).await)
+}
+
+async fn make(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError> {
     let fleet = demo::create(&args.dir).await?;
     // Its own configuration alone: neither the environment nor another file may lead to a real fleet.
     let settings = Settings::resolve(&[ConfigFile::read(&fleet.config)?.top])?;

@@ -34,7 +34,10 @@ pub(in crate::cli) fn run(
         Format::Json | Format::Jsonl => output.json(&Document { encrypted, key_id }),
     };
     if args.input.lines {
-        secret_input::lines(&args.input, |_, plaintext| {
+        secret_input::lines(&args.input, |line, plaintext| {
+            if plaintext.is_empty() {
+                return Err(CliError::usage(format!("line {line} of the input is empty")));
+            }
             print(ring.seal(plaintext.expose()), output);
             Ok(())
         })?;

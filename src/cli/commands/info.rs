@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::cipher::{KeyId, KeyRing, KeyState, inspect};
 use crate::cli::args::{Format, GlobalArgs, InfoArgs};
+use crate::cli::block_on;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
@@ -67,7 +68,7 @@ struct Jwt {
     expires_at: Option<Timestamp>,
 }
 
-pub(in crate::cli) async fn run(
+pub(in crate::cli) fn run(
     args: &InfoArgs,
     global: &GlobalArgs,
     output: &mut Output,
@@ -75,6 +76,15 @@ pub(in crate::cli) async fn run(
     let resolved = Resolved::new(global, Vec::new(), output)?;
     resolved.database_url()?;
     let ring = resolved.key_ring_if_set()?;
+    block_on(async |_| show(args, &resolved, ring.as_ref(), output).await)
+}
+
+async fn show(
+    args: &InfoArgs,
+    resolved: &Resolved,
+    ring: Option<&KeyRing>,
+    output: &mut Output,
+) -> Result<ExitCode, CliError> {
     let catalogue = resolved.catalogue().await?;
     let found = catalogue.find(std::slice::from_ref(&args.tenant)).await;
     let found = found.map_err(|error| resolved.unavailable(&error))?;
@@ -83,7 +93,7 @@ pub(in crate::cli) async fn run(
     let Some(tenant) = found.into_iter().flatten().next() else {
         return Err(unknown(&[&args.tenant], &address));
     };
-    let document = Document::new(&tenant, ring.as_ref());
+    let document = Document::new(&tenant, ring);
     match output.format() {
         Format::Table => table(&document, output),
         Format::Json | Format::Jsonl => output.json(&document),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::catalogue::Cursor;
 use crate::cipher::{KeyRing, KeyState, inspect};
 use crate::cli::args::{Format, GlobalArgs, TenantsArgs};
+use crate::cli::block_on;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
@@ -33,7 +34,7 @@ struct Keys {
     service: KeyState,
 }
 
-pub(in crate::cli) async fn run(
+pub(in crate::cli) fn run(
     args: &TenantsArgs,
     global: &GlobalArgs,
     output: &mut Output,
@@ -41,6 +42,15 @@ pub(in crate::cli) async fn run(
     let resolved = Resolved::new(global, Vec::new(), output)?;
     resolved.database_url()?;
     let ring = resolved.key_ring_if_set()?;
+    block_on(async |_| list(args, &resolved, ring.as_ref(), output).await)
+}
+
+async fn list(
+    args: &TenantsArgs,
+    resolved: &Resolved,
+    ring: Option<&KeyRing>,
+    output: &mut Output,
+) -> Result<ExitCode, CliError> {
     let catalogue = resolved.catalogue().await?;
     let filter = args.filter.filter();
 
@@ -54,7 +64,7 @@ pub(in crate::cli) async fn run(
             return Err(nobody(filter.is_empty()));
         }
         for tenant in &page {
-            printer.add(&Entry::new(tenant, ring.as_ref()));
+            printer.add(&Entry::new(tenant, ring));
         }
         total += page.len();
         cursor = page.last().map(Cursor::at);
@@ -88,29 +98,21 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Prints as the pages come: JSON piece by piece, the table at the end, because its widths are known only then.
+/// JSON lines are printed as the pages come. The table comes at the end, because its widths are known only then, and so
+/// does the JSON document, of which half would be none.
 struct Printer<'o> {
     output: &'o mut Output,
     rows: Option<Rows>,
-    first: bool,
+    document: String,
 }
 
 impl<'o> Printer<'o> {
     fn new(output: &'o mut Output, address: &str) -> Self {
-        let mut rows = None;
-        match output.format() {
-            Format::Table => {
-                rows = Some(Rows::new([
-                    "TENANT", "ID", "NAME", "STATUS", "KIND", "ENDPOINT", "ANON", "SERVICE",
-                ]));
-            }
-            Format::Json => {
-                let address = serde_json::Value::from(address);
-                output.print(&format!("{{\n  \"applicationDatabase\": {address},\n  \"tenants\": ["));
-            }
-            Format::Jsonl => {}
-        }
-        Self { output, rows, first: true }
+        let rows = (output.format() == Format::Table)
+            .then(|| Rows::new(["TENANT", "ID", "NAME", "STATUS", "KIND", "ENDPOINT", "ANON", "SERVICE"]));
+        let address = serde_json::Value::from(address);
+        let document = format!("{{\n  \"applicationDatabase\": {address},\n  \"tenants\": [");
+        Self { output, rows, document }
     }
 
     fn add(&mut self, entry: &Entry<'_>) {
@@ -130,13 +132,11 @@ impl<'o> Printer<'o> {
                 ]);
             }
             (None, Format::Json) => {
-                let text = serde_json::to_string(entry).unwrap_or_default();
-                self.output.print(if self.first { "\n    " } else { ",\n    " });
-                self.output.print(&text);
+                self.document.push_str(if self.document.ends_with('[') { "\n    " } else { ",\n    " });
+                self.document.push_str(&serde_json::to_string(entry).unwrap_or_default());
             }
             (None, _) => self.output.json_line(entry),
         }
-        self.first = false;
     }
 
     fn finish(self, total: usize) {
@@ -145,7 +145,7 @@ impl<'o> Printer<'o> {
                 self.output.print(&rows.finish());
                 self.output.line(&format!("\n{total} {}", if total == 1 { "tenant" } else { "tenants" }));
             }
-            (None, Format::Json) => self.output.line(if self.first { "]\n}" } else { "\n  ]\n}" }),
+            (None, Format::Json) => self.output.line(&format!("{}\n  ]\n}}", self.document)),
             (None, _) => {}
         }
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
+use crate::cipher::KeyRing;
 use crate::cli::args::{FailOn, Format, GlobalArgs, TestConnectionArgs};
+use crate::cli::block_on;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::interrupt::Interrupt;
@@ -32,11 +34,10 @@ struct Document<'a> {
     results: Option<&'a [Report]>,
 }
 
-pub(in crate::cli) async fn run(
+pub(in crate::cli) fn run(
     args: &TestConnectionArgs,
     global: &GlobalArgs,
     output: &mut Output,
-    interrupt: &mut Interrupt,
 ) -> Result<ExitCode, CliError> {
     refuse_filter_with_names(args)?;
     let resolved = Resolved::new(global, overrides(args), output)?;
@@ -44,6 +45,26 @@ pub(in crate::cli) async fn run(
     let ring = Arc::new(resolved.key_ring()?);
     // Opened before the work, so that a path that cannot be written is known before it.
     let reports = Reports::open(&args.report)?;
+    raise_file_limit();
+    block_on(async |interrupt| test(args, &resolved, ring, reports, output, interrupt).await)
+}
+
+/// A thousand connections at a time need more files than the thousand that a shell allows by default; up to the hard
+/// limit a process may allow itself.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+async fn test(
+    args: &TestConnectionArgs,
+    resolved: &Resolved,
+    ring: Arc<KeyRing>,
+    reports: Reports,
+    output: &mut Output,
+    interrupt: &mut Interrupt,
+) -> Result<ExitCode, CliError> {
     let failed = |error| resolved.unavailable(&error);
     let catalogue = Arc::new(resolved.catalogue().await?);
     let address = catalogue.address().to_owned();

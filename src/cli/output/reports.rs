@@ -11,13 +11,15 @@ use crate::survey::Survey;
 
 /// The reports that were asked for, their files open.
 pub(in crate::cli) struct Reports {
-    junit: Vec<(PathBuf, Unfinished)>,
+    junit: Vec<Unfinished>,
     github: bool,
 }
 
-/// A file under a temporary name, removed unless it is finished.
+/// A file under a temporary name, removed unless it is finished. A pipe or device, such as `/dev/stderr`, has none:
+/// it is written to as it is.
 struct Unfinished {
-    path: PathBuf,
+    temporary: Option<PathBuf>,
+    target: PathBuf,
     file: File,
 }
 
@@ -27,7 +29,7 @@ impl Reports {
         let mut opened = Self { junit: Vec::new(), github: false };
         for report in reports {
             match report {
-                ReportArg::Junit(path) => opened.junit.push((path.clone(), Unfinished::beside(path)?)),
+                ReportArg::Junit(path) => opened.junit.push(Unfinished::open(path)?),
                 ReportArg::Github => opened.github = true,
             }
         }
@@ -45,36 +47,45 @@ impl Reports {
             let _ = std::io::stderr()
                 .write_all(github::annotations(&outcome.results, &outcome.findings).as_bytes());
         }
-        for (path, mut unfinished) in self.junit {
+        for mut unfinished in self.junit {
             let failed = |error: &std::io::Error| {
-                CliError::io(format!("cannot write the report {}", path.display()), error)
+                CliError::io(format!("cannot write the report {}", unfinished.target.display()), error)
             };
             let text = junit::document(&outcome.results, outcome.complete)
                 .map_err(|error| failed(&std::io::Error::other(error)))?;
-            let written = unfinished.file.write_all(text.as_bytes());
-            written
-                .and_then(|()| std::fs::rename(&unfinished.path, &path))
-                .map_err(|error| failed(&error))?;
+            let written = (&unfinished.file).write_all(text.as_bytes());
+            let placed = written.and_then(|()| match &unfinished.temporary {
+                Some(temporary) => std::fs::rename(temporary, &unfinished.target),
+                None => Ok(()),
+            });
+            placed.map_err(|error| failed(&error))?;
+            unfinished.temporary = None;
         }
         Ok(())
     }
 }
 
 impl Unfinished {
-    fn beside(path: &Path) -> Result<Self, CliError> {
-        let mut name = path.as_os_str().to_owned();
+    fn open(path: &Path) -> Result<Self, CliError> {
+        let failed = |error| CliError::io(format!("cannot write the report {}", path.display()), &error);
+        // What a link leads to is replaced, not the link.
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if target.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+            return Ok(Self { temporary: None, target, file });
+        }
+        let mut name = target.clone().into_os_string();
         name.push(format!(".{:08x}.tmp", rand::random::<u32>()));
         let temporary = PathBuf::from(name);
-        let opened = OpenOptions::new().write(true).create_new(true).open(&temporary);
-        let file = opened
-            .map_err(|error| CliError::io(format!("cannot write the report {}", path.display()), &error))?;
-        Ok(Self { path: temporary, file })
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed)?;
+        Ok(Self { temporary: Some(temporary), target, file })
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // Gone already when it was given its name.
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(temporary) = &self.temporary {
+            let _ = std::fs::remove_file(temporary);
+        }
     }
 }

@@ -13,6 +13,16 @@ pub(in crate::cli) enum Tone {
     Dim,
 }
 
+/// The longest text of a cell; a row with an absurd name must not widen all the others. JSON has it whole.
+const CELL_LIMIT: usize = 80;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CELL_LIMIT) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}
+
 /// A table that grows row by row.
 pub(in crate::cli) struct Rows(Table);
 
@@ -34,7 +44,7 @@ impl Rows {
     /// Adds a row. The texts may come from anywhere.
     pub(in crate::cli) fn add<const N: usize>(&mut self, cells: [(&str, Tone); N]) {
         self.0.add_row(cells.map(|(text, tone)| {
-            let cell = Cell::new(printable(text));
+            let cell = Cell::new(shortened(&printable(text)));
             match tone {
                 Tone::Plain => cell,
                 Tone::Good => cell.fg(Color::Green),
