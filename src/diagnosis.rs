@@ -49,6 +49,7 @@ pub fn postgres(error: &sqlx::Error, secrets: &[Secret]) -> Failure {
 pub fn apart(why: Apart) -> Failure {
     match why {
         Apart::Late => Failure::new(FailureClass::Timeout),
+        Apart::NoRoom => Failure::new(FailureClass::LocalLimit),
         Apart::Panicked => Failure::with(FailureClass::NotPostgres, "a message that cannot be read"),
     }
 }

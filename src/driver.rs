@@ -10,12 +10,14 @@ use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 thread_local! {
     static WITHIN: Cell<bool> = const { Cell::new(false) };
+    /// The runtime of [`alone`], made once for each thread, which the pool uses again and again.
+    static RUNTIME: Cell<Option<Runtime>> = const { Cell::new(None) };
 }
 
 /// Why work that ran apart has no result.
@@ -25,9 +27,12 @@ pub enum Apart {
     Late,
     /// The driver panicked.
     Panicked,
+    /// The system has no room for another runtime: its files are used up.
+    NoRoom,
 }
 
-/// Runs `work` on a thread of its own for at most `limit`.
+/// Runs `work` on a thread of its own for at most `limit`. A connection may outlive it: its sockets belong to the
+/// caller's runtime.
 ///
 /// # Errors
 /// [`Apart::Late`], [`Apart::Panicked`].
@@ -37,16 +42,49 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let runtime = Handle::current();
+    on_a_thread(limit, move || {
+        runtime.block_on(async { timeout(limit, work).await }).map_err(|_| Apart::Late)
+    })
+    .await
+}
+
+/// Runs `work` on a thread and a runtime of its own for at most `limit`. No connection may outlive it. Each answer of
+/// the server then wakes the thread that waits for it and no other in between, which a TLS login feels nine times.
+///
+/// # Errors
+/// [`Apart::Late`], [`Apart::Panicked`], [`Apart::NoRoom`].
+pub async fn alone<T, F>(limit: Duration, work: F) -> Result<T, Apart>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    on_a_thread(limit, move || {
+        // Taken out, so that one a panic went through is not used again.
+        let runtime = match RUNTIME.take() {
+            Some(runtime) => runtime,
+            None => Builder::new_current_thread().enable_all().build().map_err(|_| Apart::NoRoom)?,
+        };
+        let done = runtime.block_on(async { timeout(limit, work).await });
+        RUNTIME.set(Some(runtime));
+        done.map_err(|_| Apart::Late)
+    })
+    .await
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, Apart> + Send + 'static,
+) -> Result<T, Apart> {
     let thread = spawn_blocking(move || {
         WITHIN.set(true);
-        let done = runtime.block_on(async { timeout(limit, work).await });
+        let done = work();
         WITHIN.set(false);
         done
     });
     match timeout(limit, thread).await {
-        Ok(Ok(Ok(result))) => Ok(result),
-        Ok(Ok(Err(_))) | Err(_) => Err(Apart::Late),
+        Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(Apart::Panicked),
+        Err(_) => Err(Apart::Late),
     }
 }
 
@@ -70,6 +108,8 @@ mod tests {
         };
         assert_eq!(apart(Duration::from_millis(20), busy).await, Err(Apart::Late));
         assert_eq!(apart(Duration::from_secs(5), async { 7 }).await, Ok(7));
+        assert_eq!(alone(Duration::from_secs(5), async { 8 }).await, Ok(8));
+        assert_eq!(alone(Duration::from_millis(20), std::future::pending::<()>()).await, Err(Apart::Late));
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, raw_sql};
 
 use super::{Answer, Question};
 use crate::diagnosis;
-use crate::driver::apart;
+use crate::driver::alone;
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::sql::postgres_literal;
@@ -31,7 +31,7 @@ pub(super) async fn ask(
 ) -> Answer {
     let connected = Arc::new(AtomicBool::new(false));
     let (address, text) = (address.clone(), text(role, question, limit));
-    let asked = apart(limit, log_in_and_ask(address, text, Arc::clone(&connected)));
+    let asked = alone(limit, log_in_and_ask(address, text, Arc::clone(&connected)));
     match asked.await {
         Ok(answer) => answer,
         Err(why) => {
