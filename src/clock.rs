@@ -1,6 +1,6 @@
 //! The only source of "now", so that expiry, ages and certificates of time can be tested without sleeping.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 /// Tells the time of day: the system's, or a fixed one for tests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,5 +34,18 @@ pub fn from_unix_seconds(seconds: i64) -> Option<Timestamp> {
 /// `moment` plus `seconds`, held at the end of the range.
 #[must_use]
 pub fn after(moment: Timestamp, seconds: i64) -> Timestamp {
-    moment.checked_add(seconds.seconds()).unwrap_or(Timestamp::MAX)
+    moment.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_beyond_all_years_is_the_last_one() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(after(now, i64::MAX), Timestamp::MAX);
+        assert_eq!(after(now, 30).as_second(), 30);
+        assert_eq!(from_unix_seconds(i64::MAX), None);
+    }
 }

@@ -207,7 +207,7 @@ impl Prober {
             }
             let pause = failure.retry_after.unwrap_or_else(|| pause_before(attempt));
             let again = failure.class.is_transient() && attempt < self.options.retries;
-            if !again || start.elapsed() + pause >= self.options.limit {
+            if !again || start.elapsed().saturating_add(pause) >= self.options.limit {
                 return (role, answer, took);
             }
             tokio::time::sleep(pause).await;
