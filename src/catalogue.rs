@@ -17,7 +17,7 @@ mod sqlite;
 
 pub use postgres::PostgresCatalogue;
 pub use query::Cursor;
-use query::Schema;
+use query::{Schema, is_uuid};
 pub use sqlite::SqliteCatalogue;
 
 /// How long a connection to the application database may take.
@@ -77,6 +77,15 @@ pub enum CatalogueError {
     },
 }
 
+/// A page of tenants.
+#[derive(Debug)]
+pub struct Page {
+    /// The tenants.
+    pub tenants: Vec<Tenant>,
+    /// Where the next page begins; `None` behind the last.
+    pub next: Option<Cursor>,
+}
+
 impl Catalogue {
     /// Opens the application database and reads which columns its `tenants` table has.
     ///
@@ -106,14 +115,15 @@ impl Catalogue {
     /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
     pub async fn count(&self, filter: &TenantFilter) -> Result<u64, CatalogueError> {
         let sql = self.schema().count(filter);
-        match self {
-            Self::Postgres(catalogue) => catalogue.number(&sql).await,
-            Self::Sqlite(catalogue) => catalogue.number(&sql).await,
-        }
+        let rows = match self {
+            Self::Postgres(catalogue) => catalogue.texts(&sql).await?,
+            Self::Sqlite(catalogue) => catalogue.texts(&sql).await?,
+        };
+        Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    /// At most `limit` tenants that fit the filter, in byte order of the subdomain, behind the cursor. A page
-    /// that is shorter than the limit is the last.
+    /// The next tenants that fit the filter, in byte order of the subdomain, behind the cursor: `limit` of them, or more
+    /// where the next page could not begin.
     ///
     /// # Errors
     /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
@@ -122,8 +132,23 @@ impl Catalogue {
         filter: &TenantFilter,
         after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Tenant>, CatalogueError> {
-        self.tenants(&self.schema().page(filter, after, limit)).await
+    ) -> Result<Page, CatalogueError> {
+        let mut wanted = limit;
+        loop {
+            let tenants = self.tenants(&self.schema().page(filter, after, wanted)).await?;
+            // A text that was no UTF-8 is not the text that the table has, and names no place in its order.
+            let odd = |tenant: &Tenant| {
+                tenant.subdomain.contains('\u{fffd}') || tenant.id.as_str().contains('\u{fffd}')
+            };
+            if tenants.len() < wanted {
+                return Ok(Page { tenants, next: None });
+            }
+            if let Some(last) = tenants.last().filter(|last| !odd(last)) {
+                let next = Some(Cursor::at(last));
+                return Ok(Page { tenants, next });
+            }
+            wanted = wanted.saturating_mul(2);
+        }
     }
 
     /// The tenant of each name, which is an id or a subdomain; an id comes first when both exist.
@@ -133,7 +158,8 @@ impl Catalogue {
     pub async fn find(&self, names: &[String]) -> Result<Vec<Option<Tenant>>, CatalogueError> {
         let rows = self.tenants(&self.schema().named(names)).await?;
         let find = |name: &String| {
-            let by_id = rows.iter().find(|row| row.id.as_str().eq_ignore_ascii_case(name));
+            let same = |id: &str| id == name || is_uuid(name) && id.eq_ignore_ascii_case(name);
+            let by_id = rows.iter().find(|row| same(row.id.as_str()));
             by_id.or_else(|| rows.iter().find(|row| !name.is_empty() && row.subdomain == *name)).cloned()
         };
         Ok(names.iter().map(find).collect())

@@ -63,7 +63,7 @@ fn refuse(error: clap::Error) -> ExitCode {
     if ambient::wants_json() {
         Output::new(Format::Json).error(&CliError::from(error));
     } else {
-        let _ = error.print();
+        Output::new(Format::Table).wrong_arguments(&error);
     }
     ExitCode::Usage
 }
@@ -106,6 +106,8 @@ where
     });
     // A name lookup runs on a thread that outlives its time limit; waiting for it would hold up the exit.
     runtime.shutdown_background();
+    // Nobody listens any more.
+    interrupt::restore_default();
     result
 }
 

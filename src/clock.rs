@@ -1,4 +1,4 @@
-//! The only source of "now", so that expiry, ages and certificates of time can be tested without sleeping.
+//! The only source of "now", so that expiry and ages can be tested without sleeping.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -101,17 +101,30 @@ pub async fn create(folder: &Path) -> Result<Demo, DemoError> {
     if std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
         return Err(DemoError::Occupied(folder));
     }
-    let parent = folder.parent().unwrap_or(&folder);
+    // A folder that is there, perhaps as somebody's working directory, stays the same folder.
+    let exists = folder.is_dir();
+    let parent = if exists { &folder } else { folder.parent().unwrap_or(&folder) };
     std::fs::create_dir_all(parent).map_err(io(parent))?;
-    let unfinished = parent.join(format!(".boothds-demo-{:016x}", rand::random::<u64>()));
-    let made = match fill(&unfinished, &folder).await {
-        Ok(()) => std::fs::rename(&unfinished, &folder).map_err(io(&folder)),
-        Err(error) => Err(error),
-    };
-    if made.is_err() {
-        let _ = std::fs::remove_dir_all(&unfinished);
+    let unfinished = Unfinished(parent.join(format!(".boothds-demo-{:016x}", rand::random::<u64>())));
+    fill(&unfinished.0, &folder).await?;
+    if exists {
+        // The configuration last: by it a fleet is known to be whole.
+        for name in ["tenants", "application.db", "encryption.key", "boothds.toml"] {
+            std::fs::rename(unfinished.0.join(name), folder.join(name)).map_err(io(&folder))?;
+        }
+    } else {
+        std::fs::rename(&unfinished.0, &folder).map_err(io(&folder))?;
     }
-    made.map(|()| demo(false))
+    Ok(demo(false))
+}
+
+/// A folder that is removed with all in it, unless it was given its name.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Fills `at` with a fleet whose rows say that it is at `folder`.

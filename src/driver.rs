@@ -76,15 +76,29 @@ async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Apart> + Send + 'static,
 ) -> Result<T, Apart> {
     let thread = spawn_blocking(move || {
-        WITHIN.set(true);
-        let done = work();
-        WITHIN.set(false);
-        done
+        let _within = Within::enter();
+        work()
     });
     match timeout(limit, thread).await {
         Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(Apart::Panicked),
         Err(_) => Err(Apart::Late),
+    }
+}
+
+/// Marks this thread for as long as it lives, also when the driver panics.
+struct Within;
+
+impl Within {
+    fn enter() -> Self {
+        WITHIN.set(true);
+        Self
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        WITHIN.set(false);
     }
 }
 

@@ -14,6 +14,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// The word in tables and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 macro_rules! codes {
     ($($name:ident $code:literal $severity:ident $meaning:literal $hint:literal)*) => {
         /// The code of a finding. Scripts depend on the words; they do not change.

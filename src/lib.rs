@@ -37,6 +37,7 @@
 //! 1 credential    ()                        what an opened key is: JWT and its claims, sb_ key, URL, password
 //! 1 diagnosis     ()                        from a driver's or server's error to a failure class
 //! 1 health        ()                        how well caches and pool serve: numbers in, grades and advice out
+//! 1 sqlite_file   (diagnosis)               SQLite files opened for reading, nothing made beside them
 //! 2 catalogue     ()                        the application database: postgres, sqlite; pages of tenants, find
 //! 2 source        ()                        a tenant's data source: postgres, supabase, sqlite; log in and ask
 //! 3 probe         ()                        one tenant: open, log in, ask; a typed report
@@ -66,6 +67,7 @@ pub mod secret;
 pub mod settings;
 pub mod source;
 pub mod sql;
+pub mod sqlite_file;
 pub mod survey;
 pub mod tenant;
 pub mod url;

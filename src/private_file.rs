@@ -72,7 +72,8 @@ pub fn read(path: &Path) -> Result<Secret, FileError> {
 /// appeared meanwhile), by a rename otherwise.
 ///
 /// # Errors
-/// [`FileError::Exists`] with [`Existing::Keep`]; otherwise what the system refused. Then there is no new file.
+/// [`FileError::Exists`] with [`Existing::Keep`]; otherwise what the system refused. Then there is no new file, unless it was the
+/// folder's sync alone that failed.
 pub fn write(path: &Path, content: &Secret, existing: Existing) -> Result<(), FileError> {
     if existing == Existing::Keep && path.symlink_metadata().is_ok() {
         return Err(FileError::Exists(path.to_owned()));

@@ -72,6 +72,12 @@ impl Prober {
         Self { connector: Connector::new(), ring, options: Arc::new(options), clock }
     }
 
+    /// The roles that are tested.
+    #[must_use]
+    pub fn roles(&self) -> &[Role] {
+        &self.options.roles
+    }
+
     /// Tests one tenant. Never fails: what goes wrong is in the report.
     pub async fn probe(&self, tenant: &Tenant) -> Report {
         let Some(source) = &tenant.source else {
@@ -112,8 +118,13 @@ impl Prober {
         } else {
             join_all(prepared.iter().map(|one| self.ask(one, &question, start))).await
         };
-        let fingerprint =
-            Fingerprint::new(&address, tenant, prepared.iter().filter_map(|one| one.key.as_ref()));
+        // Where a sealed URL decides, it tells where the rows are; otherwise the row's own.
+        let place = match prepared.iter().find_map(|one| one.login.as_ref().ok()) {
+            Some(Login::Postgres(own)) => own.endpoint(),
+            _ => address.endpoint(),
+        };
+        let keys = prepared.iter().filter_map(|one| one.key.as_ref());
+        let fingerprint = Fingerprint::new(&place, tenant.id_in_data_source(), keys);
         Report::tested(tenant, answers, start.elapsed(), findings, fingerprint)
     }
 

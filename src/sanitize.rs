@@ -56,7 +56,7 @@ pub fn acts_on_a_terminal(c: char) -> bool {
 pub fn message(text: &str, secrets: &[Secret]) -> String {
     // Hidden before it is cut: a cut could otherwise leave a run that is too short to be recognised.
     let scanned: String = text.chars().take(MESSAGE_LIMIT * 8).collect();
-    let hidden = hide_users(&hide_tokens(&hide_shared(&scanned, secrets)));
+    let hidden = hide_credentials(&hide_shared(&scanned, secrets));
     let mut shown: String = printable(hidden.trim()).into_owned();
     if let Some((cut, _)) = shown.char_indices().nth(MESSAGE_LIMIT) {
         shown.truncate(cut);
@@ -113,6 +113,12 @@ pub fn hide_tokens(text: &str) -> String {
         }
     }
     replace_marked(text, &hide)
+}
+
+/// Hides whatever has the shape of a credential: keys, and the user part of URLs.
+#[must_use]
+pub fn hide_credentials(text: &str) -> String {
+    hide_users(&hide_tokens(text))
 }
 
 /// Hides the user part of every URL.

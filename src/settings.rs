@@ -281,7 +281,9 @@ impl Layers<'_> {
         let Some(raw) = self.0.iter().find_map(|layer| layer.get(knob)) else { return Ok(None) };
         let mut found = check(raw, parse)?;
         if let Some(base) = &raw.base
-            && let Some(path) = found.value.expose().strip_prefix("sqlite:")
+            && let Some((scheme, path)) = found.value.expose().split_once(':')
+            && scheme.eq_ignore_ascii_case("sqlite")
+            && let path = path.strip_prefix("//").unwrap_or(path)
             && !path.starts_with('/')
         {
             let folder = sqlite_url(&std::path::absolute(base).unwrap_or_else(|_| base.clone()));

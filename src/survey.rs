@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use crate::catalogue::{Catalogue, CatalogueError, Cursor};
 use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode};
-use crate::probe::{Prober, Report, milliseconds};
-use crate::tenant::{Role, Tenant, TenantFilter};
+use crate::probe::{Fingerprint, Prober, Report, milliseconds};
+use crate::sanitize::printable;
+use crate::tenant::{Tenant, TenantFilter};
 
 /// How many tenants one page of the application database holds. A page is sorted anew by the server where no index
 /// fits, so pages are large; a thousand rows are about a megabyte.
@@ -107,13 +108,18 @@ pub async fn survey(
                 break;
             }
             next = pages.recv(), if wants_page => match next {
+                // The end is said; a reader that ends without a word has died.
+                Some(Ok(tenants)) if tenants.is_empty() => more = false,
                 Some(Ok(tenants)) => page = tenants.into_iter(),
                 Some(Err(error)) => {
                     outcome.complete = false;
                     outcome.error = Some(error);
                     more = false;
                 }
-                None => more = false,
+                None => {
+                    outcome.complete = false;
+                    more = false;
+                }
             },
             Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
                 let report = match done {
@@ -124,19 +130,20 @@ pub async fn survey(
                     Err(error) => match running.remove(&error.id()) {
                         // The panic itself was printed by the hook; its text may hold anything and goes no further.
                         Some(tenant) => {
-                            Report::failed(&tenant, &[Role::Service], &Failure::new(FailureClass::Internal))
+                            Report::failed(&tenant, prober.roles(), &Failure::new(FailureClass::Internal))
                         }
                         None => continue,
                     },
                 };
                 outcome.summary.count(&report);
-                fleet.compare(&report, &mut outcome.findings);
+                fleet.add(&report);
                 if on_report(&report) {
                     outcome.results.push(report);
                 }
             }
         }
     }
+    outcome.findings = fleet.findings();
     outcome.summary.duration_ms = milliseconds(start.elapsed());
     outcome.results.sort_by(|a, b| {
         (a.tenant.subdomain.as_bytes(), &a.tenant.id).cmp(&(b.tenant.subdomain.as_bytes(), &b.tenant.id))
@@ -157,23 +164,33 @@ impl Summary {
     }
 }
 
-/// Reads pages while the ones before are tested; ends with the table, an error, or its reader.
+/// Reads pages while the ones before are tested; ends with an empty page behind the last, an error, or its reader.
 fn read_ahead(selection: Selection) -> mpsc::Receiver<Result<Vec<Tenant>, CatalogueError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let (catalogue, filter) = match selection {
             Selection::Named(tenants) => {
                 let _ = sender.send(Ok(tenants)).await;
+                let _ = sender.send(Ok(Vec::new())).await;
                 return;
             }
             Selection::All(catalogue, filter) => (catalogue, filter),
         };
         let mut cursor: Option<Cursor> = None;
         loop {
-            let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await;
-            cursor = page.as_ref().ok().and_then(|page| page.last()).map(Cursor::at);
-            let last = page.as_ref().map_or(true, |page| page.len() < PAGE);
-            if sender.send(page).await.is_err() || last {
+            let page = match catalogue.page(&filter, cursor.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            };
+            if !page.tenants.is_empty() && sender.send(Ok(page.tenants)).await.is_err() {
+                return;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                let _ = sender.send(Ok(Vec::new())).await;
                 return;
             }
         }
@@ -181,39 +198,40 @@ fn read_ahead(selection: Selection) -> mpsc::Receiver<Result<Vec<Tenant>, Catalo
     receiver
 }
 
-/// What the tenants so far have, for comparing the next one with: 32 bytes a thing, no text of a key.
+/// What the tenants have, for comparing them with each other: digests of 32 bytes, no text of a key.
 #[derive(Default)]
-struct Fleet {
-    rows: HashMap<[u8; 32], String>,
-    keys: HashMap<[u8; 32], ([u8; 32], String)>,
-}
+struct Fleet(Vec<(String, Fingerprint)>);
 
 impl Fleet {
-    fn compare(&mut self, report: &Report, findings: &mut Vec<Finding>) {
-        let Some(fingerprint) = &report.fingerprint else { return };
-        let own = crate::sanitize::printable(&report.tenant.subdomain).into_owned();
-        let mut found = |code: FindingCode, other: &str| {
-            findings.push(Finding::about(code, &format!("{other} and {own}")));
-        };
-        match self.rows.get(&fingerprint.rows) {
-            Some(other) => found(FindingCode::SourceShared, other),
-            None => {
-                self.rows.insert(fingerprint.rows, own.clone());
+    fn add(&mut self, report: &Report) {
+        if let Some(fingerprint) = &report.fingerprint {
+            let tenant = printable(&report.tenant.subdomain).into_owned();
+            self.0.push((tenant, fingerprint.clone()));
+        }
+    }
+
+    /// What is wrong between tenants, in the order of their names, not of their answers.
+    fn findings(mut self) -> Vec<Finding> {
+        self.0.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut findings = Vec::new();
+        let mut rows: HashMap<[u8; 32], &str> = HashMap::new();
+        let mut keys: HashMap<[u8; 32], ([u8; 32], &str)> = HashMap::new();
+        for (tenant, fingerprint) in &self.0 {
+            let mut found =
+                |code, other: &str| findings.push(Finding::about(code, &format!("{other} and {tenant}")));
+            if let Some(other) = rows.get(&fingerprint.rows) {
+                found(FindingCode::SourceShared, other);
+            }
+            rows.entry(fingerprint.rows).or_insert(tenant);
+            let elsewhere = |key| keys.get(key).filter(|(source, _)| *source != fingerprint.source);
+            if let Some((_, other)) = fingerprint.keys.iter().find_map(elsewhere) {
+                found(FindingCode::KeyReused, other);
+            }
+            for key in &fingerprint.keys {
+                keys.entry(*key).or_insert((fingerprint.source, tenant));
             }
         }
-        let mut said = false;
-        for key in &fingerprint.keys {
-            match self.keys.get(key) {
-                Some((source, other)) if *source != fingerprint.source && !said => {
-                    found(FindingCode::KeyReused, other);
-                    said = true;
-                }
-                Some(_) => {}
-                None => {
-                    self.keys.insert(*key, (fingerprint.source, own.clone()));
-                }
-            }
-        }
+        findings
     }
 }
 

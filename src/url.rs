@@ -18,7 +18,7 @@ mod shown;
 
 pub use postgres::{PostgresAddress, TlsMode};
 use shown::endpoint;
-pub use shown::{UNPARSEABLE, masked, passwords};
+pub use shown::{UNPARSEABLE, carries_secret, masked, passwords};
 
 /// The longest URL that is read, in bytes.
 const LENGTH_LIMIT: usize = 2048;
@@ -145,12 +145,6 @@ impl SourceUrl {
         self.0.expose().split_once(':').and_then(|(scheme, _)| Kind::of_scheme(scheme))
     }
 
-    /// The text itself, for comparing two rows; never for printing.
-    #[must_use]
-    pub fn raw(&self) -> &Secret {
-        &self.0
-    }
-
     /// The URL with its password as `***` and without the values of unknown parameters; `«unparseable URL»` when
     /// it cannot be taken apart for certain.
     #[must_use]
@@ -253,7 +247,7 @@ impl RestAddress {
             .then_some(label)
     }
 
-    /// The URL of one table, with `query` as already encoded pairs.
+    /// The URL of one table, with `query` as pairs that are encoded here.
     #[must_use]
     pub fn table(&self, table: &str, query: &[(&str, &str)]) -> url::Url {
         let mut url = self.0.clone();

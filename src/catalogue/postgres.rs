@@ -63,9 +63,8 @@ impl PostgresCatalogue {
         &self.schema
     }
 
-    pub(super) async fn number(&self, sql: &str) -> Result<u64, CatalogueError> {
-        let rows = self.rows(sql, |row| row.try_get::<String, _>(0)).await?;
-        Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
+    pub(super) async fn texts(&self, sql: &str) -> Result<Vec<String>, CatalogueError> {
+        self.rows(sql, |row| row.try_get(0)).await
     }
 
     pub(super) async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
@@ -84,11 +83,20 @@ impl PostgresCatalogue {
         read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, CatalogueError> {
         let mut kept = self.connection.lock().await;
-        let connection = match kept.take() {
-            Some(connection) => connection,
-            None => connect(&self.options, &self.passwords, &self.address).await?,
-        };
-        let (connection, rows) = ask(connection, sql, &self.passwords, &self.address, read).await?;
+        if let Some(connection) = kept.take() {
+            match ask(connection, sql, &self.passwords, &self.address, &read).await {
+                Ok((connection, rows)) => {
+                    *kept = Some(connection);
+                    return Ok(rows);
+                }
+                // Unused for the minutes that a page of tenants takes, it may have been ended by a pooler or a
+                // firewall. Every question only reads, so it can be asked again, once.
+                Err(CatalogueError::Query { source, .. }) if source.class.is_transient() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let connection = connect(&self.options, &self.passwords, &self.address).await?;
+        let (connection, rows) = ask(connection, sql, &self.passwords, &self.address, &read).await?;
         *kept = Some(connection);
         Ok(rows)
     }

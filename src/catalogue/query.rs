@@ -22,8 +22,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// The place of this tenant.
-    #[must_use]
-    pub fn at(tenant: &Tenant) -> Self {
+    pub(super) fn at(tenant: &Tenant) -> Self {
         Self { subdomain: tenant.subdomain.clone(), id: tenant.id.as_str().to_owned() }
     }
 }
@@ -170,7 +169,8 @@ fn where_clause(conditions: Vec<String>) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }
 
-fn is_uuid(text: &str) -> bool {
+/// Whether a text has the standard spelling of a UUID, in which case does not count.
+pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text
             .bytes()

@@ -1,18 +1,17 @@
 //! The application database in a SQLite file, over sqlx: the embedded fleet of `demo`, small installations.
 
-use std::path::PathBuf;
-
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, raw_sql};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Executor, Row, SqliteConnection, raw_sql};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::query::{Dialect, tenant};
-use super::{CatalogueError, Schema};
-use crate::diagnosis;
+use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema};
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::tenant::Tenant;
 use crate::url::{Address, SourceUrl};
+use crate::{diagnosis, sqlite_file};
 
 const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
 
@@ -30,26 +29,14 @@ impl SqliteCatalogue {
         let Ok(Address::Sqlite(path)) = parsed else {
             return Err(CatalogueError::Url { reason: "it is no sqlite:PATH that can be read" });
         };
-        // An absolute path is no name that SQLite would take for something else, such as `:memory:` or `file:…`.
-        let path: PathBuf = std::path::absolute(&path).unwrap_or(path);
+        let path = std::path::absolute(&path).unwrap_or(path);
         let address = Address::Sqlite(path.clone()).endpoint();
         let failed = |source| CatalogueError::Connect { address: address.clone(), source };
-        if !path.exists() {
-            return Err(failed(Failure::new(FailureClass::FileMissing)));
-        }
-        // Nothing is written here, and a missing file must not be made.
-        let options = SqliteConnectOptions::new().filename(&path).read_only(true).disable_statement_logging();
-        let mut connection = SqliteConnection::connect_with(&options)
-            .await
-            .map_err(|error| failed(diagnosis::sqlite(&error)))?;
-        let columns = connection
-            .fetch_all(raw_sql(COLUMNS))
-            .await
-            .and_then(|rows| {
-                rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<Vec<_>, _>>()
-            })
-            .map_err(|error| failed(diagnosis::sqlite(&error)))?;
-        let schema = Schema::check(Dialect::Sqlite, &columns, &address)?;
+        let opened = timeout(CONNECT_LIMIT, sqlite_file::open(&path)).await;
+        let mut connection =
+            opened.unwrap_or_else(|_| Err(Failure::new(FailureClass::Timeout))).map_err(failed)?;
+        let columns = ask(&mut connection, COLUMNS, |row| Ok((row.try_get(0)?, row.try_get(1)?))).await;
+        let schema = Schema::check(Dialect::Sqlite, &columns.map_err(failed)?, &address)?;
         Ok(Self { address, schema, connection: Mutex::new(connection) })
     }
 
@@ -61,9 +48,8 @@ impl SqliteCatalogue {
         &self.schema
     }
 
-    pub(super) async fn number(&self, sql: &str) -> Result<u64, CatalogueError> {
-        let rows = self.rows(sql, |row| row.try_get::<String, _>(0)).await?;
-        Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
+    pub(super) async fn texts(&self, sql: &str) -> Result<Vec<String>, CatalogueError> {
+        self.rows(sql, |row| row.try_get(0)).await
     }
 
     pub(super) async fn tenants(&self, sql: &str) -> Result<Vec<Tenant>, CatalogueError> {
@@ -74,19 +60,24 @@ impl SqliteCatalogue {
         let _ = self.connection.into_inner().close().await;
     }
 
-    async fn rows<T>(
+    pub(super) async fn rows<T>(
         &self,
         sql: &str,
         read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, CatalogueError> {
-        let mut connection = self.connection.lock().await;
-        connection.fetch_all(raw_sql(sql)).await.and_then(|rows| rows.iter().map(read).collect()).map_err(
-            |error| CatalogueError::Query {
-                address: self.address.clone(),
-                source: diagnosis::sqlite(&error),
-            },
-        )
+        let asked = ask(&mut *self.connection.lock().await, sql, read).await;
+        asked.map_err(|source| CatalogueError::Query { address: self.address.clone(), source })
     }
+}
+
+async fn ask<T>(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+) -> Result<Vec<T>, Failure> {
+    let rows = timeout(QUERY_LIMIT, connection.fetch_all(raw_sql(sql))).await;
+    let rows = rows.map_err(|_| Failure::new(FailureClass::Timeout))?;
+    rows.and_then(|rows| rows.iter().map(read).collect()).map_err(|error| diagnosis::sqlite(&error))
 }
 
 /// The text of a column, whatever its bytes: SQLite checks none, and one such row must not hide the others. What is no

@@ -52,12 +52,18 @@ impl KeyRing {
     pub fn from_settings(settings: &Settings) -> Result<Self, KeyError> {
         let current = settings.encryption_key.as_ref().ok_or(KeyError::NotSet)?;
         let current = match load(current)?.as_slice() {
-            [(digits, _)] if digits.is_empty() => return Err(KeyError::NotSet),
+            [(digits, _)] if digits.is_empty() && matches!(current.value, KeySource::Text(_)) => {
+                return Err(KeyError::NotSet);
+            }
             [(digits, place)] => EncryptionKey::parse(digits, place)?,
             // A key file with several lines is no key file: which one would be meant?
             several => EncryptionKey::parse(&join(several), &current.origin.to_string())?,
         };
         let earlier = match &settings.previous_keys {
+            // Named and empty, as orchestrators leave it: there are none.
+            Some(Sourced { value: KeySource::Text(text), .. }) if text.expose().trim().is_empty() => {
+                Vec::new()
+            }
             Some(source) => load(source)?
                 .iter()
                 .map(|(digits, place)| EncryptionKey::parse(digits, place))

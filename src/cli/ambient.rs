@@ -1,7 +1,7 @@
 //! The process's surroundings: environment, folders, raw arguments. The only file that reads them.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use crate::settings::Knob;
@@ -38,13 +38,16 @@ impl Ambient {
                 .map_err(|_| CliError::settings(format!("{name} in the environment is no UTF-8 text")))?;
             variables.push((name.to_owned(), value));
         }
-        let text = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
         // The specification of the XDG folders wants relative paths to be ignored.
-        let folder = |name: &str| text(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let profile = std::env::var_os(PROFILE).map(|name| {
+            let no_text = |_| CliError::settings(format!("{PROFILE} in the environment is no UTF-8 text"));
+            name.into_string().map_err(no_text)
+        });
         Ok(Self {
             variables,
-            profile: text(PROFILE).filter(|name| !name.is_empty()),
-            has_supabase_url: text(SUPABASE_URL).is_some(),
+            profile: profile.transpose()?.filter(|name| !name.is_empty()),
+            has_supabase_url: std::env::var_os(SUPABASE_URL).is_some(),
             config_folder: folder("XDG_CONFIG_HOME")
                 .or_else(|| folder("HOME").map(|home| home.join(".config"))),
         })
@@ -54,6 +57,14 @@ impl Ambient {
 /// Whether a variable of a `.env` file is Supabase's public URL.
 pub(super) fn is_supabase_url(name: &str) -> bool {
     name == SUPABASE_URL
+}
+
+/// How to call this program again: by its name where the shell finds it, by its path otherwise, which from the working
+/// directory may be a short one.
+pub(super) fn program_path() -> PathBuf {
+    let called = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "boothds".into()));
+    let folder = std::env::current_dir().unwrap_or_default();
+    called.strip_prefix(folder).map(Path::to_owned).unwrap_or(called)
 }
 
 /// Whether the one argument is the question for the version.

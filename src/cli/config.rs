@@ -115,7 +115,8 @@ impl EnvFile {
         let text = read_text(path)?;
         // By iterator: `dotenvy::dotenv()` would change the environment of this process and so of its children.
         let mut variables = Vec::new();
-        for item in dotenvy::from_read_iter(text.expose().as_bytes()) {
+        let literal = Secret::new(without_substitution(text.expose()));
+        for item in dotenvy::from_read_iter(literal.expose().as_bytes()) {
             // The error's own text quotes the line.
             let (name, value) = item.map_err(|_| {
                 let after = variables.last().map(|(name, _): &(String, String)| format!(" after {name}"));
@@ -124,7 +125,7 @@ impl EnvFile {
                     path.display(),
                     after.unwrap_or_default()
                 ))
-                .hint("quote a value that contains blanks, quotes, # or $")
+                .hint("quote a value that contains blanks, quotes or #")
             })?;
             variables.push((name, value));
         }
@@ -140,6 +141,28 @@ impl EnvFile {
     pub(super) fn find(path: &Path) -> Result<Option<Self>, CliError> {
         if is_there(path) { Self::read(path).map(Some) } else { Ok(None) }
     }
+}
+
+/// Escapes every `$` that dotenvy would take for the beginning of a variable. A value means what it says, as to Node's
+/// own dotenv: a password may have a `$`, and a file in the working directory must not read this process's environment,
+/// where other secrets are, into a URL.
+fn without_substitution(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len());
+    let (mut quote, mut escaped, mut comment, mut before) = (None, false, false, '\n');
+    for c in text.chars() {
+        match c {
+            '\n' => comment = false,
+            '#' if quote.is_none() && matches!(before, '\n' | ' ' | '\t') => comment = true,
+            '\'' | '"' if !comment && !escaped && quote.is_none() => quote = Some(c),
+            _ if !escaped && quote == Some(c) => quote = None,
+            '$' if !escaped && !comment && quote != Some('\'') => literal.push('\\'),
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped && quote != Some('\'');
+        before = c;
+        literal.push(c);
+    }
+    literal
 }
 
 /// Whether there is a file; what is in the way of looking is left for reading it to report. A home that is no folder
@@ -164,4 +187,26 @@ fn read_text(path: &Path) -> Result<Secret, CliError> {
         CliError { code: super::ExitCode::Settings, ..error }
             .hint("check the path; settings are read from text files of up to 64 KiB")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dollar_in_an_env_file_is_a_dollar() {
+        for (line, value) in [
+            ("A=pa$HOME", "pa$HOME"),
+            ("A=\"pa${HOME}\"", "pa${HOME}"),
+            ("A='pa$HOME'", "pa$HOME"),
+            ("# it's a comment\nA=$x # don't\n", "$x"),
+            ("A=\"a \\\" $b\"", "a \" $b"),
+            ("A=\\$x", "$x"),
+            ("A=pa'$x'", "pa$x"),
+        ] {
+            let text = without_substitution(line);
+            let found: Vec<_> = dotenvy::from_read_iter(text.as_bytes()).map(Result::unwrap).collect();
+            assert_eq!(found, [("A".to_owned(), value.to_owned())], "{line}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use crate::cipher::{KeyError, OpenError};
 use crate::demo::DemoError;
 use crate::failure::{Failure, FailureClass};
 use crate::private_file::FileError;
+use crate::sanitize::hide_credentials;
 use crate::settings::{Origin, SettingsError};
 
 /// An error at the end of its way: an exit code and texts that are safe to show.
@@ -129,7 +130,7 @@ fn database_hint(failure: &Failure) -> &'static str {
 
 impl From<clap::Error> for CliError {
     fn from(error: clap::Error) -> Self {
-        let text = error.render().to_string();
+        let text = hide_credentials(&error.render().to_string());
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);

@@ -3,6 +3,7 @@
 //!
 //! A reader that closes the pipe early ends the output, not the work: what the exit code says stays true.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use anstream::AutoStream;
@@ -11,7 +12,8 @@ use serde::Serialize;
 
 use super::args::Format;
 use super::error::CliError;
-use crate::sanitize::printable;
+use super::interrupt;
+use crate::sanitize::{acts_on_a_terminal, hide_credentials, message, printable};
 
 pub(super) mod github;
 pub(super) mod junit;
@@ -43,6 +45,7 @@ impl Output {
 
     /// Writes part of the answer.
     pub(super) fn print(&mut self, text: &str) {
+        let _signals = interrupt::while_blocked();
         if self.failed.is_none()
             && let Err(error) = self.answer.write_all(text.as_bytes())
         {
@@ -62,7 +65,7 @@ impl Output {
             return self.json_line(document);
         }
         match serde_json::to_string_pretty(document) {
-            Ok(text) => self.line(&text),
+            Ok(text) => self.line(&json_for_terminals(&text)),
             Err(error) => self.failed = Some(error.into()),
         }
     }
@@ -70,7 +73,7 @@ impl Output {
     /// Writes one JSON object on a line, and passes it on at once.
     pub(super) fn json_line(&mut self, document: &impl Serialize) {
         match serde_json::to_string(document) {
-            Ok(text) => self.line(&text),
+            Ok(text) => self.line(&json_for_terminals(&text)),
             Err(error) => self.failed = Some(error.into()),
         }
         self.flush();
@@ -78,6 +81,7 @@ impl Output {
 
     /// Passes on what was written.
     pub(super) fn flush(&mut self) {
+        let _signals = interrupt::while_blocked();
         if self.failed.is_none()
             && let Err(error) = self.answer.flush()
         {
@@ -94,6 +98,12 @@ impl Output {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Prints what clap has to say of wrong arguments, coloured by it; a credential among them is not repeated.
+    pub(super) fn wrong_arguments(&mut self, error: &clap::Error) {
+        let text = error.render().ansi().to_string();
+        let _ = write!(anstream::stderr().lock(), "{}", hide_credentials(&text));
     }
 
     pub(super) fn note(&mut self, text: &str) {
@@ -117,7 +127,7 @@ impl Output {
                 complain("hint", NOTE, hint);
             }
         } else if let Ok(text) = serde_json::to_string(&error.document()) {
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            let _ = writeln!(anstream::stderr().lock(), "{}", json_for_terminals(&text));
         }
     }
 }
@@ -128,6 +138,27 @@ pub(super) fn terminal_width() -> Option<u16> {
     (io::stdout().is_terminal() && columns > 0).then_some(columns)
 }
 
+/// Escapes in JSON what a terminal would act on and JSON lets stand: beyond ASCII such a character can only be within a
+/// text, where `\uXXXX` means the same.
+pub(super) fn json_for_terminals(json: &str) -> Cow<'_, str> {
+    let acts = |c: char| c == '\u{7f}' || !c.is_ascii() && acts_on_a_terminal(c);
+    if !json.chars().any(acts) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if acts(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// Reports a bug. A panic at a driver's work is none of ours, and becomes a failure of the server that brought it about.
 pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     if crate::driver::is_within() {
@@ -136,7 +167,7 @@ pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     let text = panic.payload_as_str().unwrap_or("no text");
     let place =
         panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-    complain("error", ERROR, &format!("a bug in boothds{place}: {}", crate::sanitize::message(text, &[])));
+    complain("error", ERROR, &format!("a bug in boothds{place}: {}", message(text, &[])));
     complain("hint", NOTE, "please report this line; what other tenants were tested is not affected");
 }
 

@@ -23,7 +23,7 @@ use crate::cipher::{KeyError, KeyRing};
 use crate::private_file::READ_LIMIT;
 use crate::secret::Secret;
 use crate::settings::{KeySource, Knob, Layer, Origin, RawValue, Settings, Sourced};
-use crate::url::{UNPARSEABLE, masked};
+use crate::url::{Kind, SourceUrl, carries_secret, masked};
 
 /// The settings of a run, and what its errors and notes need to know.
 #[derive(Debug)]
@@ -72,8 +72,10 @@ impl Resolved {
         report_overruled(&named, &environment, output);
 
         let layers: Vec<Layer> = [flags].into_iter().chain(named).chain(environment).chain(rest).collect();
-        let mut settings = Settings::resolve(&layers)?;
-        run_key_command(&mut settings)?;
+        let settings = Settings::resolve(&layers)?;
+        if !settings.ignore.is_empty() {
+            output.warning("`ignore` has no effect yet: every finding counts");
+        }
         if global.verbose {
             explain(&settings, output);
         }
@@ -105,18 +107,17 @@ impl Resolved {
         CliError::catalogue(error, origin)
     }
 
-    /// The key ring; an error when there is no key.
+    /// The key ring; an error when there is no key. Runs the command that prints the key, if one is set.
     pub(super) fn key_ring(&self) -> Result<KeyRing, CliError> {
-        Ok(KeyRing::from_settings(&self.settings)?)
+        let mut settings = self.settings.clone();
+        run_key_command(&mut settings)?;
+        Ok(KeyRing::from_settings(&settings)?)
     }
 
-    /// The key ring, or none when no key is set; a malformed key is an error all the same.
+    /// The key ring, or none when nothing names a key. A key that is named and cannot be had is an error all the same:
+    /// without it every sealed key would look well.
     pub(super) fn key_ring_if_set(&self) -> Result<Option<KeyRing>, CliError> {
-        match KeyRing::from_settings(&self.settings) {
-            Ok(ring) => Ok(Some(ring)),
-            Err(KeyError::NotSet) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        self.settings.encryption_key.as_ref().map(|_| self.key_ring()).transpose()
     }
 
     /// In words, where the current key came from.
@@ -160,10 +161,9 @@ fn path_text(flag: &str, path: &Path) -> Result<String, CliError> {
 
 /// An argument is seen by everybody on the machine, and kept in the history of the shell.
 fn refuse_password(flag: &str, url: &str) -> Result<(), CliError> {
-    let shown = masked(url);
-    let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
     // Of another scheme it is refused as no application database, without being repeated.
-    if is_postgres && (shown.contains("***") || shown == UNPARSEABLE) {
+    let is_postgres = SourceUrl::new(url.to_owned()).kind() == Some(Kind::Postgres);
+    if is_postgres && carries_secret(url) {
         return Err(CliError::usage(format!(
             "{flag} is refused: it carries a password, or cannot be told not to"
         ))

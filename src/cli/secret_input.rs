@@ -15,8 +15,8 @@ use crate::secret::Secret;
 /// The longest value, bytes. A key or URL has some hundreds.
 const LIMIT: u64 = 1024 * 1024;
 
-/// SIGCONT, which tokio has no name for: the same number on every system that this runs on but old MIPS and Solaris.
-const CONTINUE: i32 = if cfg!(target_os = "macos") { 19 } else { 18 };
+/// SIGCONT, which tokio has no name for: 18 on Linux, 19 on the systems of BSD's descent.
+const CONTINUE: i32 = if cfg!(target_os = "linux") { 18 } else { 19 };
 
 /// Whether a newline at the end of the input belongs to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,6 @@ pub(super) struct Prompt {
 
 /// Reads one value.
 pub(super) fn one(input: &InputArgs, prompt: &Prompt, newline: Newline) -> Result<Secret, CliError> {
-    refuse_arguments(input)?;
     if input.file.is_none() && io::stdin().is_terminal() {
         return ask(prompt);
     }
@@ -63,12 +62,6 @@ pub(super) fn lines(
     input: &InputArgs,
     mut each: impl FnMut(usize, Secret) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    refuse_arguments(input)?;
-    if input.file.is_none() && io::stdin().is_terminal() {
-        return Err(CliError::usage(
-            "--lines reads from a pipe or a --file; a terminal would show what is typed",
-        ));
-    }
     let mut reader = BufReader::new(open(input)?);
     let mut number = 0;
     loop {
@@ -97,7 +90,13 @@ pub(super) fn lines(
     Ok(())
 }
 
-fn refuse_arguments(input: &InputArgs) -> Result<(), CliError> {
+/// Refuses what can be known to be wrong of the arguments alone.
+pub(super) fn check(input: &InputArgs) -> Result<(), CliError> {
+    if input.lines && input.file.is_none() && io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "--lines reads from a pipe or a --file; a terminal would show what is typed",
+        ));
+    }
     if input.stray.is_empty() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::secret::Secret;
 use crate::source::Answer;
 use crate::tenant::{Role, SealedSource, Tenant, TenantId};
-use crate::url::{Address, Kind};
+use crate::url::Kind;
 
 /// The report of one tenant's test.
 #[derive(Clone, Debug, Serialize)]
@@ -161,11 +161,10 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     pub(super) fn new<'a>(
-        address: &Address,
-        tenant: &Tenant,
+        place: &str,
+        tenant_id: &str,
         keys: impl Iterator<Item = &'a (Secret, Credential)>,
     ) -> Self {
-        let endpoint = address.endpoint().to_ascii_lowercase();
         let digest = |parts: &[&str]| {
             let mut hash = Sha256::new();
             for part in parts {
@@ -179,7 +178,7 @@ impl Fingerprint {
             .filter(|(_, credential)| !matches!(credential, Credential::Text | Credential::PostgresUrl(_)))
             .map(|(key, _)| digest(&[key.expose()]))
             .collect();
-        Self { rows: digest(&[&endpoint, tenant.id_in_data_source()]), source: digest(&[&endpoint]), keys }
+        Self { rows: digest(&[place, tenant_id]), source: digest(&[place]), keys }
     }
 }
 

@@ -2,29 +2,21 @@
 
 use std::path::Path;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, raw_sql};
+use sqlx::{Connection, Executor, raw_sql};
 
 use super::{Answer, Question};
-use crate::diagnosis;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::FailureClass;
 use crate::sql::sqlite_literal;
+use crate::{diagnosis, sqlite_file};
 
 pub(super) async fn ask(path: &Path, question: &Question) -> Answer {
-    // An absolute path is no name that SQLite would take for something else, such as `:memory:` or `file:…`.
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    if !path.exists() {
-        return Answer::failed(Failure::new(FailureClass::FileMissing));
-    }
-    let options = SqliteConnectOptions::new().filename(&path).read_only(true).disable_statement_logging();
-    let mut connection = match SqliteConnection::connect_with(&options).await {
+    let mut connection = match sqlite_file::open(path).await {
         Ok(connection) => connection,
-        Err(error) => return Answer::failed(diagnosis::sqlite(&error)),
+        Err(failure) => return Answer::failed(failure),
     };
     let asked = connection.execute(raw_sql(&text(question))).await;
     let _ = connection.close().await;
     match asked.map_err(|error| diagnosis::sqlite(&error)) {
-        // SQLite reads the file with the first question; until then anything passes for a database.
         Err(failure) if failure.class == FailureClass::FileRefused => Answer::failed(failure),
         outcome => Answer::connected(outcome.map(|_| ())),
     }

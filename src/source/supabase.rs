@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use serde::Deserialize;
 
 use super::{Answer, Question};
 use crate::credential::CredentialKind;
@@ -60,13 +59,18 @@ fn build(local: bool) -> reqwest::Result<reqwest::Client> {
     if local { builder.no_proxy() } else { builder }.build()
 }
 
-/// An error of PostgREST, or of the gateway before it (then without `code`). Its `details` may name internal
-/// hosts, and are not read.
-#[derive(Debug, Default, Deserialize)]
-struct ErrorBody {
-    code: Option<String>,
-    #[serde(alias = "msg", alias = "error")]
-    message: Option<String>,
+/// The code and message of an error of PostgREST, or of the gateway before it, which has no code. Its `details` may name
+/// internal hosts, and are not read.
+fn error_of(body: &[u8]) -> (Option<String>, String) {
+    let body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| match body.get(name) {
+        Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text.clone()),
+        Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    // The parts of Supabase's platform do not agree on the name.
+    let message = text("message").or_else(|| text("msg")).or_else(|| text("error"));
+    (text("code"), message.unwrap_or_default())
 }
 
 pub(super) async fn ask(
@@ -158,10 +162,7 @@ fn judge(status: u16, headers: &HeaderMap, body: &[u8], role: Role, key: &Secret
             )),
         };
     }
-    let error: ErrorBody =
-        if is_json { serde_json::from_slice(body).unwrap_or_default() } else { ErrorBody::default() };
-    let text = error.message.unwrap_or_default();
-    let code = error.code.filter(|code| !code.is_empty());
+    let (code, text) = if is_json { error_of(body) } else { (None, String::new()) };
     let class = diagnosis::rest(status, code.as_deref(), &text);
     let secrets = std::slice::from_ref(key);
     let mut detail = format!("HTTP {status}");

@@ -1,8 +1,6 @@
 //! The parsing of a tenant's PostgreSQL URL: every part from the URL, none from the operator's environment, and
 //! of all parameters only `sslmode` and `application_name`.
 
-use std::fmt;
-
 use super::{UrlError, decode, is_this_machine, parse_strictly};
 use crate::sanitize::printable;
 use crate::secret::Secret;
@@ -64,7 +62,7 @@ impl PostgresAddress {
         }
         let database = decode(url.path().trim_start_matches('/'))?;
         let mut address = Self {
-            host: host.to_owned(),
+            host: host.to_ascii_lowercase(),
             port: url.port().unwrap_or(DEFAULT_PORT),
             password: url.password().map(decode).transpose()?.map(Secret::new),
             database: if database.is_empty() { user.clone() } else { database },
@@ -87,12 +85,6 @@ impl PostgresAddress {
         Ok(address)
     }
 
-    /// Whether the server is this machine.
-    #[must_use]
-    pub fn is_this_machine(&self) -> bool {
-        is_this_machine(&self.host)
-    }
-
     /// `postgres://host:port/database`, the port left out when it is 5432.
     #[must_use]
     pub fn endpoint(&self) -> String {
@@ -111,18 +103,6 @@ impl TlsMode {
             "verify-ca" => Self::VerifyCa,
             "verify-full" => Self::VerifyFull,
             _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for TlsMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Disable => "disable",
-            Self::Prefer => "prefer",
-            Self::Require => "require",
-            Self::VerifyCa => "verify-ca",
-            Self::VerifyFull => "verify-full",
         })
     }
 }

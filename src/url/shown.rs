@@ -19,6 +19,15 @@ pub fn masked(text: &str) -> String {
     show(text, true)
 }
 
+/// Whether a URL carries a secret, or cannot be told not to: a password, or a parameter that is one or may hold one.
+#[must_use]
+pub fn carries_secret(text: &str) -> bool {
+    parse_strictly(text).is_none_or(|url| {
+        let secret = |name: &str| matches!(name, "password" | "sslpassword" | "options");
+        url.password().is_some() || url.query_pairs().any(|(name, _)| secret(&name))
+    })
+}
+
 /// The password of a URL as it stands there and as it is meant, for hiding it where a server repeats it; the whole URL
 /// when it cannot be taken apart.
 #[must_use]

@@ -61,3 +61,18 @@ fn the_demo_never_touches_the_fleet_of_the_environment() {
     );
     assert_eq!(mode & 0o077, 0);
 }
+
+#[test]
+fn an_empty_folder_that_somebody_stands_in_stays_the_same_folder() {
+    let cli = Cli::new(["demo", "--dir", "."]);
+    let before = std::os::unix::fs::MetadataExt::ino(&cli.folder().metadata().unwrap());
+    let ran = cli.run().expect_code(0);
+    assert_eq!(std::os::unix::fs::MetadataExt::ino(&cli.folder().metadata().unwrap()), before);
+    assert!(ran.stdout.contains("3 passed, 2 failed"), "{}", ran.stdout);
+    let mut names: Vec<_> = std::fs::read_dir(cli.folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["application.db", "boothds.toml", "encryption.key", "tenants"]);
+}

@@ -188,6 +188,12 @@ fn two_tenants_in_one_place_are_found() {
     let findings = document["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1, "{document}");
     assert_eq!(findings[0]["code"], "source.shared");
+    let world = World::postgres();
+    for (name, database) in [("upper", "App"), ("lower", "app")] {
+        world.add(name, &format!("postgres://u@127.0.0.1:1/{database}"), "k", "k");
+    }
+    world.database.execute("update tenants set tenant_id_in_data_source = 'same'");
+    assert!(world.test_all(&["--retries", "0"])["findings"].as_array().unwrap().is_empty());
     let gateway = crate::support::gateway::Gateway::start(None);
     let other = crate::support::gateway::Gateway::start(None);
     let world = World::sqlite();

@@ -174,7 +174,10 @@ fn a_home_that_is_none_is_no_obstacle() {
 
 #[test]
 fn a_setting_at_fault_is_the_one_that_is_named() {
-    for previous in ["", "abc", &format!("{KEY},")] {
+    let ran =
+        Cli::new(["encrypt"]).env("ENCRYPTION_KEY", KEY).env("ENCRYPTION_KEY_PREVIOUS", "").stdin("x").run();
+    ran.expect_code(0);
+    for previous in ["abc", &format!("{KEY},")] {
         let ran = Cli::new(["encrypt"])
             .env("ENCRYPTION_KEY", KEY)
             .env("ENCRYPTION_KEY_PREVIOUS", previous)
@@ -206,4 +209,90 @@ fn a_device_is_written_to_and_not_replaced() {
     std::os::unix::fs::symlink("/dev/null", cli.folder().join("link")).unwrap();
     assert!(cli.run().expect_code(9).stderr.contains("is no regular file"));
     assert!(!std::path::Path::new("/dev/null").metadata().unwrap().is_file());
+}
+
+#[test]
+fn no_tenant_is_lost_at_the_border_of_a_page_that_ends_in_a_name_that_is_no_text() {
+    let world = World::sqlite();
+    let rows: Vec<TenantRow> = (0..1003).map(|number| TenantRow::new(&format!("t{number:04}"))).collect();
+    world.database.insert_all(&rows);
+    for (number, byte) in [(999, "e9"), (1000, "ea"), (1001, "eb"), (1002, "f5")] {
+        world.database.execute(&format!(
+            "update tenants set subdomain = cast(x'{byte}{byte}' as text) where subdomain = 't{number:04}'"
+        ));
+    }
+    let document = world.test_all(&[]);
+    assert_eq!((&document["summary"]["total"], &document["complete"]), (&1003.into(), &true.into()));
+    let tenants = world.cli(["tenants", "--json"]).run().expect_code(0).json();
+    assert_eq!(tenants["tenants"].as_array().unwrap().len(), 1003);
+}
+
+#[test]
+fn a_test_leaves_nothing_beside_a_file_in_wal_mode() {
+    let folder = scratch::folder("wal");
+    let file = folder.path().join("wal.db");
+    let world = World::sqlite();
+    let url = sqlite_source(&file, &[&TenantRow::new("wal").id]);
+    crate::support::fleet::sqlite3(
+        &file,
+        "pragma journal_mode = wal; insert into accounts values (9, 'x', 'y');",
+    );
+    world.add("wal", &url, "x", "x");
+    world.cli(["test-connection", "wal"]).run().expect_code(0);
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["wal.db"]);
+}
+
+#[test]
+fn what_a_terminal_would_act_on_is_escaped_in_json_too() {
+    let world = World::sqlite();
+    let name = "a\u{9b}31m\u{202e}b\u{e0041}\u{7f}é";
+    world.database.insert(TenantRow::new("acme").name(name));
+    for args in [&["info", "acme", "--json"][..], &["tenants", "--json"], &["tenants", "--format", "jsonl"]] {
+        let ran = Cli::new(args).env("DATABASE_URL", world.database.url()).run().expect_code(0);
+        assert!(!ran.stdout.contains(['\u{9b}', '\u{202e}', '\u{e0041}', '\u{7f}']), "{}", ran.stdout);
+        let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert!(value.to_string().contains(name), "the text is the same: {value}");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_reader_does_not_read() {
+    let world = World::sqlite();
+    let rows: Vec<TenantRow> = (0..3000).map(|number| TenantRow::new(&format!("t{number}"))).collect();
+    world.database.insert_all(&rows);
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_boothds"))
+        .args(["tenants", "--json"])
+        .env("DATABASE_URL", world.database.url())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut first = [0; 1];
+    stdout.read_exact(&mut first).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none(), "it is blocked");
+    crate::support::process::signal(child.id(), Signal::TERM);
+    let start = Instant::now();
+    let status = child.wait().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5) && !status.success());
+}
+
+#[test]
+fn a_credential_among_wrong_arguments_is_not_repeated() {
+    let world = World::sqlite();
+    world.database.insert(TenantRow::new("a"));
+    for args in [
+        &["tenants", "sb_secret_hunter2hunter2"][..],
+        &["decrypt", "--reveal=sb_secret_hunter2hunter2"],
+        &["info", "postgres://u:hunter2hunter2@h/db"],
+        &["info", "sb_secret_hunter2hunter2", "--json"],
+        &["tenants", "sb_secret_hunter2hunter2", "--json"],
+        &["--database-url", "Postgres://u:hunter2hunter2@h/db", "tenants"],
+    ] {
+        let ran = Cli::new(args).env("DATABASE_URL", world.database.url()).run();
+        assert_ne!(ran.code, Some(0));
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("hunter2"), "{args:?}: {}", ran.stderr);
+    }
 }

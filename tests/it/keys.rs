@@ -181,3 +181,13 @@ fn a_key_file_serves_and_a_missing_one_is_named() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_line_that_does_not_open_is_no_plaintext() {
+    let sealed = node::seal(KEY, &["a"]);
+    let input = format!("{}\nbroken\n\n", sealed[0]);
+    let ran = sealing(&["decrypt", "--lines", "--reveal"], &input).run().expect_code(4);
+    assert_eq!(ran.stdout, "a\n\n\n");
+    let ran = sealing(&["decrypt", "--lines"], &input).run().expect_code(4);
+    assert_eq!(ran.stdout.lines().filter(|line| *line == "does not open").count(), 2);
+}

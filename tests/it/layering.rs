@@ -61,7 +61,20 @@ fn a_module_imports_from_lower_floors_or_named_neighbours_only() {
         for (at, _) in text.match_indices("crate::") {
             let imported: String =
                 text[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            if imported == module || imported.is_empty() {
+            if imported.is_empty() {
+                // `use crate::{a::…, b}`: every word of the group that is a module.
+                let group = text[at + 8..].split('}').next().unwrap();
+                let words = group.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                for word in words.filter(|word| table.contains_key(*word) && **word != module) {
+                    let (below, _) = &table[word];
+                    if below >= floor && !neighbours.iter().any(|name| name == word) {
+                        wrong
+                            .push(format!("{}: {module} ({floor}) imports {word} ({below})", path.display()));
+                    }
+                }
+                continue;
+            }
+            if imported == module {
                 continue;
             }
             let (below, _) =

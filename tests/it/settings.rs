@@ -203,3 +203,55 @@ fn verbose_tells_where_settings_came_from_and_shows_no_secret() {
     assert!(ran.stderr.contains("(DATABASE_URL in the environment)"), "{}", ran.stderr);
     assert!(ran.stderr.contains("(ENCRYPTION_KEY in the environment)") && !ran.stderr.contains(KEY));
 }
+
+#[test]
+fn a_url_without_a_password_is_taken_as_a_flag_whatever_its_parameters() {
+    for url in
+        ["postgres://me@127.0.0.1:1/db?sslrootcert=/x&sslmode=disable", "postgres:///db?host=/no/such/folder"]
+    {
+        let ran = Cli::new(["tenants", "--database-url", url]).run().expect_code(5);
+        assert!(ran.stderr.contains("cannot connect"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_file_of_variables_reads_no_variables() {
+    let cli = Cli::new(["tenants"]).env("TOPSECRET", "hunter2");
+    fs::write(cli.folder().join(".env"), "DATABASE_URL=postgres://u@127.0.0.1:1/${TOPSECRET}$TOPSECRET\n")
+        .unwrap();
+    let ran = cli.run();
+    assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_key_that_is_named_and_cannot_be_had_is_no_missing_key() {
+    let [(_a, one), ..] = worlds();
+    let cli = tenants().env("DATABASE_URL", &one).arg("--encryption-key-file").arg("k");
+    fs::write(cli.folder().join("k"), "").unwrap();
+    assert!(cli.run().expect_code(4).stderr.contains("k holds 0 characters"));
+    tenants().env("DATABASE_URL", &one).env("ENCRYPTION_KEY", "").run().expect_code(4);
+}
+
+#[test]
+fn every_spelling_of_a_relative_sqlite_url_is_relative_to_its_file() {
+    let [(_a, one), ..] = worlds();
+    for spelling in ["sqlite:app.db", "sqlite://app.db", "SQLite:app.db"] {
+        let cli = tenants().arg("--config").arg("conf/x.toml");
+        let folder = cli.folder().join("conf");
+        fs::create_dir(&folder).unwrap();
+        fs::copy(one.trim_start_matches("sqlite:"), folder.join("app.db")).unwrap();
+        fs::write(folder.join("x.toml"), format!("database_url = '{spelling}'")).unwrap();
+        assert_eq!(found(&cli).0, "one", "{spelling}");
+    }
+}
+
+#[test]
+fn what_comes_first_decides() {
+    // Usage before the key, and settings before the key.
+    Cli::new(["encrypt", "stray"]).run().expect_code(2);
+    let cli = Cli::new(["tenants"]);
+    let user = cli.home().join(".config/boothds");
+    fs::create_dir_all(&user).unwrap();
+    fs::write(user.join("boothds.toml"), "encryption_key_command = 'exit 3'").unwrap();
+    cli.run().expect_code(3);
+}

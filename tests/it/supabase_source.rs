@@ -176,6 +176,11 @@ fn every_answer_of_a_gateway_has_its_class() {
         (Mode::EchoKey, "server-error"),
         (Mode::json(401, &error("Invalid API key")), "key-rejected"),
         (Mode::json(401, &error("No API key found in request")), "key-rejected"),
+        (
+            Mode::json(403, &json!({"error": "x", "message": "Legacy API keys are disabled"})),
+            "legacy-keys-disabled",
+        ),
+        (Mode::json(400, &json!({"code": 400, "msg": "odd"})), "server-error"),
         (Mode::json(402, &error("exceeded quota")), "quota"),
         (Mode::json(429, &error("slow down")), "rate"),
         (Mode::json(503, &error("no upstream")), "origin-down"),

@@ -38,6 +38,7 @@ pub(in crate::cli) fn run(
     global: &GlobalArgs,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
+    secret_input::check(&args.input)?;
     let resolved = Resolved::new(global, Vec::new(), output)?;
     let ring = resolved.key_ring()?;
     if !args.input.lines {
@@ -53,7 +54,8 @@ pub(in crate::cli) fn run(
             Err(error) => {
                 unopened += 1;
                 if output.format() == Format::Table {
-                    output.line("does not open");
+                    // Among plaintexts the words would be taken for one.
+                    output.line(if args.reveal { "" } else { "does not open" });
                     output.warning(&format!("line {line}: {error}"));
                 } else {
                     print(&Invalid { valid: false, line, error: error.to_string() }, args, output);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::cipher::KeyRing;
+use crate::cli::ambient::program_path;
 use crate::cli::args::{DemoArgs, Format};
 use crate::cli::block_on;
 use crate::cli::config::ConfigFile;
@@ -61,7 +62,7 @@ async fn make(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError
     let config = args.dir.join("boothds.toml");
     let next: Vec<String> = ["tenants", "info acme", "test-connection --all", "test-connection acme --json"]
         .iter()
-        .map(|command| format!("{} --config {} {command}", program(), quoted(&config)))
+        .map(|command| format!("{} --config {} {command}", quoted(&program_path()), quoted(&config)))
         .collect();
     if output.format() != Format::Table {
         output.json(&Document {
@@ -82,17 +83,6 @@ async fn make(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError
         output.line(&format!("  {command}"));
     }
     Ok(ExitCode::Ok)
-}
-
-/// How to call this program again: by its name where the shell finds it, by its path otherwise.
-fn program() -> String {
-    let called = std::env::args_os().next().unwrap_or_else(|| "boothds".into());
-    if Path::new(&called).components().count() == 1 {
-        return quoted(Path::new(&called));
-    }
-    // `cargo run` calls it by an absolute path; from here a relative one is shorter, and the same.
-    let folder = std::env::current_dir().unwrap_or_default();
-    quoted(Path::new(&called).strip_prefix(folder).unwrap_or(Path::new(&called)))
 }
 
 /// A path as a word for the shell.

@@ -24,6 +24,7 @@ pub(in crate::cli) fn run(
     global: &GlobalArgs,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
+    secret_input::check(&args.input)?;
     let resolved = Resolved::new(global, Vec::new(), output)?;
     let ring = resolved.key_ring()?;
     let key_id = ring.current().id();

@@ -11,7 +11,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
 use crate::cli::resolve::Resolved;
 use crate::credential::{Claims, Credential, CredentialKind};
-use crate::sanitize::printable;
+use crate::sanitize::{message, printable};
 use crate::tenant::{PoolConfig, Role, Tenant};
 use crate::url::Kind;
 
@@ -103,7 +103,7 @@ async fn show(
 
 /// The error of names that no tenant has.
 pub(super) fn unknown(names: &[&String], address: &str) -> CliError {
-    let names: Vec<_> = names.iter().map(|name| format!("`{}`", printable(name))).collect();
+    let names: Vec<_> = names.iter().map(|name| format!("`{}`", message(name, &[]))).collect();
     CliError::new(ExitCode::NotFound, format!("there is no tenant {} in {address}", names.join(", ")))
         .hint("a tenant is named by its id or subdomain; `boothds tenants` lists them")
 }
@@ -186,7 +186,6 @@ fn table(document: &Document, output: &mut Output) {
         ("Region", or_none(&document.region)),
         ("Connections", pool),
         ("Id in data source", document.tenant_id_in_data_source.clone()),
-        ("Cached", if document.is_cached { "yes" } else { "no" }.to_owned()),
         ("Anon key", document.keys.anon.describe()),
         ("Service key", document.keys.service.describe()),
     ] {

@@ -8,8 +8,8 @@ use crate::cli::args::{Format, GlobalArgs, TenantsArgs};
 use crate::cli::block_on;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::Output;
 use crate::cli::output::table::{Rows, Tone};
+use crate::cli::output::{Output, json_for_terminals};
 use crate::cli::resolve::Resolved;
 use crate::probe::DataSource;
 use crate::tenant::{Role, Tenant};
@@ -60,17 +60,17 @@ async fn list(
     loop {
         let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await;
         let page = page.map_err(|error| resolved.unavailable(&error))?;
-        if total == 0 && page.is_empty() && !args.filter.allow_empty {
-            return Err(nobody(filter.is_empty()));
-        }
-        for tenant in &page {
+        for tenant in &page.tenants {
             printer.add(&Entry::new(tenant, ring));
         }
-        total += page.len();
-        cursor = page.last().map(Cursor::at);
-        if page.len() < PAGE {
+        total += page.tenants.len();
+        cursor = page.next;
+        if cursor.is_none() {
             break;
         }
+    }
+    if total == 0 && !args.filter.allow_empty {
+        return Err(nobody(filter.is_empty()));
     }
     printer.finish(total);
     catalogue.close().await;
@@ -133,7 +133,8 @@ impl<'o> Printer<'o> {
             }
             (None, Format::Json) => {
                 self.document.push_str(if self.document.ends_with('[') { "\n    " } else { ",\n    " });
-                self.document.push_str(&serde_json::to_string(entry).unwrap_or_default());
+                self.document
+                    .push_str(&json_for_terminals(&serde_json::to_string(entry).unwrap_or_default()));
             }
             (None, _) => self.output.json_line(entry),
         }

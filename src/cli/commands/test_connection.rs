@@ -1,5 +1,6 @@
 //! `boothds test-connection`: ask the data sources of named tenants, or of all.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -72,7 +73,7 @@ async fn test(
         Refusal::Catalogue(error) => failed(error),
         Refusal::Names(error) => error,
     })?;
-    let progress = progress(args, &catalogue, &selection).await.map_err(failed)?;
+    let progress = progress(args, &catalogue, &selection, output).await.map_err(failed)?;
     let named = matches!(selection, Selection::Named(_));
     drop(catalogue);
 
@@ -156,8 +157,11 @@ async fn progress(
     args: &TestConnectionArgs,
     catalogue: &Catalogue,
     selection: &Selection,
+    output: &Output,
 ) -> Result<Progress, crate::catalogue::CatalogueError> {
-    if !Progress::is_visible() {
+    // Where the results stream to the same terminal, they are the progress.
+    let streams = output.format() == Format::Jsonl && std::io::stdout().is_terminal();
+    if streams || !Progress::is_visible() {
         return Ok(Progress::hidden());
     }
     let total = match selection {

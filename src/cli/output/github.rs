@@ -1,35 +1,29 @@
 //! Annotations for GitHub Actions: workflow commands, which the runner picks out of either stream.
 
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::probe::Report;
+use crate::sanitize::printable;
 
 /// The annotations of a survey, a line each.
 pub(in crate::cli) fn annotations(results: &[Report], fleet: &[Finding]) -> String {
     let mut text = String::new();
     for report in results {
-        let tenant = &report.tenant.subdomain;
+        let tenant = printable(&report.tenant.subdomain);
         if let (Some(error), Some(class)) = (&report.error, report.failure) {
             text.push_str(&line("error", &format!("{tenant}: {}", class.slug()), error));
         }
         for finding in &report.findings {
             text.push_str(&line(
-                level(finding),
+                finding.severity.as_str(),
                 &format!("{tenant}: {}", finding.code.code()),
                 &finding.message,
             ));
         }
     }
     for finding in fleet {
-        text.push_str(&line(level(finding), finding.code.code(), &finding.message));
+        text.push_str(&line(finding.severity.as_str(), finding.code.code(), &finding.message));
     }
     text
-}
-
-fn level(finding: &Finding) -> &'static str {
-    match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
 }
 
 /// One command. Line breaks, and in a property colons and commas, are escaped as the runner's toolkit does, so that

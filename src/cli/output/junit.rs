@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use crate::probe::Report;
+use crate::finding::Finding;
 use crate::sanitize::printable;
+use crate::survey::Survey;
 
 /// The report as XML.
-pub(in crate::cli) fn document(
-    results: &[Report],
-    complete: bool,
-) -> Result<String, quick_junit::SerializeError> {
+pub(in crate::cli) fn document(survey: &Survey) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new("test-connection");
-    suite.add_property(("complete", if complete { "true" } else { "false" }));
-    for report in results {
+    suite.add_property(("complete", if survey.complete { "true" } else { "false" }));
+    if !survey.findings.is_empty() {
+        suite.set_system_out(lines_of(&survey.findings));
+    }
+    for report in &survey.results {
         let status = match (&report.error, report.skipped) {
             (_, true) => {
                 let mut status = TestCaseStatus::skipped();
@@ -37,17 +38,17 @@ pub(in crate::cli) fn document(
         let mut case = TestCase::new(printable(&report.tenant.subdomain), status);
         case.set_classname("boothds.test-connection");
         case.set_time(Duration::from_secs_f64(report.response_time_ms.max(0.0) / 1000.0));
-        let findings: Vec<String> = report
-            .findings
-            .iter()
-            .map(|finding| format!("{}: {}", finding.code.code(), printable(&finding.message)))
-            .collect();
-        if !findings.is_empty() {
-            case.set_system_out(findings.join("\n"));
+        if !report.findings.is_empty() {
+            case.set_system_out(lines_of(&report.findings));
         }
         suite.add_test_case(case);
     }
     let mut document = Document::new("boothds");
     document.add_test_suite(suite);
     document.to_string()
+}
+
+fn lines_of(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| format!("{}: {}", finding.code.code(), printable(&finding.message));
+    findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }

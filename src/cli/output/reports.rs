@@ -51,8 +51,7 @@ impl Reports {
             let failed = |error: &std::io::Error| {
                 CliError::io(format!("cannot write the report {}", unfinished.target.display()), error)
             };
-            let text = junit::document(&outcome.results, outcome.complete)
-                .map_err(|error| failed(&std::io::Error::other(error)))?;
+            let text = junit::document(outcome).map_err(|error| failed(&std::io::Error::other(error)))?;
             let written = (&unfinished.file).write_all(text.as_bytes());
             let placed = written.and_then(|()| match &unfinished.temporary {
                 Some(temporary) => std::fs::rename(temporary, &unfinished.target),

@@ -1,7 +1,7 @@
 //! The results of a survey for people: a table, then what failed and what to do, the findings, the counts.
 
 use super::table::{Rows, Tone};
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::probe::{Report, RoleReport};
 use crate::sanitize::printable;
 use crate::survey::Survey;
@@ -82,10 +82,7 @@ fn failure(report: &Report, text: &mut String) {
 }
 
 fn finding(tenant: Option<&str>, finding: &Finding, text: &mut String) {
-    let severity = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
+    let severity = finding.severity.as_str();
     let tenant = tenant.map(|tenant| format!("{tenant}: ")).unwrap_or_default();
     text.push_str(&format!(
         "{tenant}{} ({severity}, {})\n",
