@@ -314,7 +314,10 @@ fn sqlite_path(rest: &str) -> Result<PathBuf, UrlError> {
 pub fn sqlite_url(path: &std::path::Path) -> String {
     use std::os::unix::ffi::OsStrExt as _;
     let mut url = String::from("sqlite:");
-    for byte in path.as_os_str().as_bytes() {
+    let bytes = path.as_os_str().as_bytes();
+    // Two slashes at the beginning would be taken for the ones that may stand before a path, and are one slash anyway.
+    let extra = bytes.iter().take_while(|byte| **byte == b'/').count().saturating_sub(1);
+    for byte in &bytes[extra..] {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
                 url.push(char::from(*byte))

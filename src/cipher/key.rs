@@ -179,8 +179,8 @@ impl Serialize for KeyId {
 }
 
 /// Turns opened bytes into text without leaving a copy behind.
-pub(super) fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret, OpenError> {
-    match String::from_utf8(std::mem::take(&mut *bytes)) {
+pub(super) fn into_text(bytes: Vec<u8>) -> Result<Secret, OpenError> {
+    match String::from_utf8(bytes) {
         Ok(text) => Ok(Secret::new(text)),
         Err(error) => {
             error.into_bytes().zeroize();

@@ -98,11 +98,16 @@ impl KeyRing {
     pub fn open(&self, stored: &str) -> Result<Opened, OpenError> {
         let mut sealed = Sealed::parse(stored)?;
         let canonical = sealed.is_canonical();
-        for (position, key) in std::iter::once(&self.current).chain(&self.earlier).enumerate() {
-            if key.open_in_place(&mut sealed).is_ok() {
-                let plaintext = into_text(std::mem::take(&mut sealed.ciphertext))?;
-                return Ok(Opened { plaintext, key_id: key.id(), current: position == 0, canonical });
-            }
+        let mut open = |key: &EncryptionKey, current: bool| {
+            key.open_in_place(&mut sealed).ok()?;
+            let plaintext = into_text(std::mem::take(&mut sealed.ciphertext));
+            Some(plaintext.map(|plaintext| Opened { plaintext, key_id: key.id(), current, canonical }))
+        };
+        if let Some(opened) = open(&self.current, true) {
+            return opened;
+        }
+        if let Some(opened) = self.earlier.iter().find_map(|key| open(key, false)) {
+            return opened;
         }
         Err(OpenError::Authentication)
     }

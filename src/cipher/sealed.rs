@@ -6,7 +6,6 @@
 //! a left-over digit is dropped. IV and tag must then be 16 bytes each, whatever their spelling.
 
 use base64_simd::STANDARD;
-use zeroize::Zeroizing;
 
 /// Length of the IV, bytes. GCM recommends 12; the field has 16.
 pub(super) const IV_LENGTH: usize = 16;
@@ -19,7 +18,8 @@ const PART: usize = 24;
 pub struct Sealed {
     pub(super) iv: [u8; IV_LENGTH],
     pub(super) tag: [u8; TAG_LENGTH],
-    pub(super) ciphertext: Zeroizing<Vec<u8>>,
+    /// No secret: it becomes the plaintext only when it is authentic, and is then taken away.
+    pub(super) ciphertext: Vec<u8>,
     canonical: bool,
 }
 
@@ -62,7 +62,7 @@ impl Sealed {
                 (decode_as_node(iv), decode_as_node(tag), decode_as_node(ciphertext))
             && let (Ok(iv), Ok(tag), false) = (iv.try_into(), tag.try_into(), ciphertext.is_empty())
         {
-            return Ok(Self { iv, tag, ciphertext: Zeroizing::new(ciphertext), canonical: false });
+            return Ok(Self { iv, tag, ciphertext, canonical: false });
         }
         // Only on the way out: the shapes of the usual mistakes, so that the error can name them.
         Err(if is_plaintext(stored) {
@@ -85,7 +85,7 @@ impl Sealed {
         Some(Self {
             iv: decode_16(&text[..PART])?,
             tag: decode_16(&text[PART + 1..2 * PART + 1])?,
-            ciphertext: Zeroizing::new(ciphertext),
+            ciphertext,
             canonical: true,
         })
     }
@@ -181,7 +181,7 @@ mod tests {
             iv in any::<[u8; 16]>(), tag in any::<[u8; 16]>(), text in prop::collection::vec(any::<u8>(), 1..300),
         ) {
             let sealed = Sealed::parse(&Sealed::format(&iv, &tag, &text)).unwrap();
-            prop_assert_eq!((sealed.iv, sealed.tag, &*sealed.ciphertext), (iv, tag, &text));
+            prop_assert_eq!((sealed.iv, sealed.tag, &sealed.ciphertext), (iv, tag, &text));
             prop_assert!(sealed.canonical);
         }
 
@@ -196,7 +196,7 @@ mod tests {
                 format!(" {canonical}\n"),
             ] {
                 let sealed = Sealed::parse(&spelling).unwrap();
-                prop_assert_eq!((sealed.iv, &*sealed.ciphertext), (iv, &text));
+                prop_assert_eq!((sealed.iv, &sealed.ciphertext), (iv, &text));
                 prop_assert!(!sealed.canonical);
             }
         }
