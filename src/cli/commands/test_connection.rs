@@ -110,6 +110,9 @@ async fn test(
     progress.finish();
     worst.see_fleet(&outcome.findings);
 
+    if outcome.complete && outcome.summary.total == 0 && !args.filter.allow_empty {
+        return Err(super::tenants::nobody(args.filter.filter().is_empty()));
+    }
     print(&outcome, &address, output);
     reports.write(&outcome)?;
     if let Some(code) = signal {
@@ -118,8 +121,9 @@ async fn test(
     if let Some(error) = outcome.error {
         return Err(failed(error));
     }
-    if outcome.summary.total == 0 && !args.filter.allow_empty {
-        return Err(super::tenants::nobody(args.filter.filter().is_empty()));
+    if !outcome.complete {
+        // Neither a signal nor the application database: the reader of its pages died. Never "all is well".
+        return Err(CliError::new(ExitCode::Bug, "not every tenant was tested, for a reason that is a bug"));
     }
     Ok(worst.exit_code())
 }
