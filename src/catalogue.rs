@@ -35,7 +35,7 @@ pub enum Catalogue {
 }
 
 /// Why the application database does not serve. Nothing of the URL is shown but host, port and name.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CatalogueError {
     /// Its URL cannot be used.
     #[error("the application database URL cannot be used: {reason}")]
@@ -86,18 +86,35 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
+fn is_sqlite(url: &Secret) -> bool {
+    url.expose().split(':').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("sqlite"))
+}
+
+/// The name of this machine: what is local to it is another database elsewhere.
+fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 impl Catalogue {
     /// Opens the application database and reads which columns its `tenants` table has.
     ///
     /// # Errors
     /// A [`CatalogueError`].
     pub async fn open(url: &Secret) -> Result<Self, CatalogueError> {
-        let scheme = url.expose().split(':').next().unwrap_or_default();
-        if scheme.eq_ignore_ascii_case("sqlite") {
+        if is_sqlite(url) {
             SqliteCatalogue::open(url).await.map(Self::Sqlite)
         } else {
             PostgresCatalogue::open(url).await.map(|catalogue| Self::Postgres(Box::new(catalogue)))
         }
+    }
+
+    /// A name for the application database that its URL leads to, found without asking it: host, port and name, of one on
+    /// this machine the machine's name too. Two databases never have one name, though one may have several.
+    ///
+    /// # Errors
+    /// [`CatalogueError::Url`].
+    pub fn identity(url: &Secret) -> Result<String, CatalogueError> {
+        if is_sqlite(url) { SqliteCatalogue::identity(url) } else { PostgresCatalogue::identity(url) }
     }
 
     /// Where it is: `postgres://host:port/name` or `sqlite:/path`, without user and password.

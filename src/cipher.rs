@@ -11,11 +11,13 @@
 //! # Ok::<(), boothds::cipher::OpenError>(())
 //! ```
 
+mod authenticator;
 mod key;
 mod ring;
 mod sealed;
 mod state;
 
+pub use authenticator::{Authenticator, Code};
 pub use key::{EncryptionKey, KeyError, KeyId};
 pub use ring::{KeyRing, Opened};
 pub use sealed::{OpenError, Sealed};

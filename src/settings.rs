@@ -139,6 +139,9 @@ pub struct Settings {
     pub previous_keys: Option<Sourced<KeySource>>,
     /// URL of the shared state store; `None`: a SQLite file in the user's state folder.
     pub state_url: Option<Sourced<Secret>>,
+    /// The folder that holds a user's state, for the state store when no URL names one: `$XDG_STATE_HOME`, or
+    /// `~/.local/state`. `None` where the variables name neither.
+    pub state_folder: Option<PathBuf>,
     /// Clients in the pool at the most. Default 50; 1 to 10,000.
     pub max_clients: Sourced<u32>,
     /// Whether metrics are kept. Default true.
@@ -210,7 +213,16 @@ impl Settings {
     pub fn from_vars<K: AsRef<str>, V: Into<String>>(
         vars: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, SettingsError> {
-        Self::resolve(&[Layer::from_vars(vars, None, |name| Origin::Environment(name.to_owned()))])
+        let vars: Vec<(K, Secret)> =
+            vars.into_iter().map(|(name, text)| (name, Secret::new(text.into()))).collect();
+        let folder = |wanted: &str| {
+            let found = vars.iter().find(|(name, _)| name.as_ref() == wanted);
+            found.map(|(_, text)| PathBuf::from(text.expose()))
+        };
+        let state_folder = state_folder(folder("XDG_STATE_HOME"), folder("HOME"));
+        let vars = vars.iter().map(|(name, text)| (name.as_ref(), text.expose()));
+        let layer = Layer::from_vars(vars, None, |name| Origin::Environment(name.to_owned()));
+        Ok(Self { state_folder, ..Self::resolve(&[layer])? })
     }
 
     /// Checks the values of `layers`, of which the first that has a setting decides.
@@ -229,6 +241,7 @@ impl Settings {
             ])?,
             previous_keys: layers.source(&[Knob::PreviousKeys, Knob::PreviousKeyFiles])?,
             state_url: layers.url(Knob::StateUrl, value::state_url)?,
+            state_folder: None,
             max_clients: layers.required(Knob::MaxClients, value::max_clients)?,
             enable_metrics: layers.required(Knob::EnableMetrics, value::boolean)?,
             use_shared_cache: layers.required(Knob::UseSharedCache, value::boolean)?,
@@ -258,6 +271,15 @@ impl Settings {
             .as_ref()
             .ok_or(SettingsError::Missing { setting: Knob::DatabaseUrl.describe().title })
     }
+}
+
+/// The folder of a user's state. The specification of the XDG folders wants relative paths to be ignored.
+#[must_use]
+pub fn state_folder(xdg_state_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    xdg_state_home
+        .filter(absolute)
+        .or_else(|| home.filter(absolute).map(|home| home.join(".local").join("state")))
 }
 
 struct Layers<'a>(&'a [Layer]);

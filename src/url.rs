@@ -139,6 +139,12 @@ impl SourceUrl {
         Self(Secret::new(text))
     }
 
+    /// The text as it stands in the row. It may hold a password.
+    #[must_use]
+    pub fn text(&self) -> &Secret {
+        &self.0
+    }
+
     /// The kind, by the scheme alone; `None` for a scheme that no data source has.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {

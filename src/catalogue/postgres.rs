@@ -9,14 +9,14 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::query::{Dialect, tenant};
-use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema};
+use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema, machine};
 use crate::diagnosis;
 use crate::driver::{Apart, apart};
 use crate::failure::{Failure, FailureClass};
 use crate::sanitize::printable;
 use crate::secret::Secret;
 use crate::tenant::Tenant;
-use crate::url::passwords;
+use crate::url::{is_this_machine, passwords};
 
 /// The columns of the table that the search path leads to. An empty answer means that there is none.
 const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
@@ -34,10 +34,7 @@ pub struct PostgresCatalogue {
 
 impl PostgresCatalogue {
     pub(super) async fn open(url: &Secret) -> Result<Self, CatalogueError> {
-        // The operator's own database: environment and `.pgpass` count, as with libpq. The parser's errors repeat
-        // what it could not read, so they are not passed on.
-        let options = PgConnectOptions::from_str(url.expose())
-            .map_err(|_| CatalogueError::Url { reason: "it is no postgres:// URL that can be read" })?;
+        let options = parse(url)?;
         let name = options.get_application_name().unwrap_or("boothds").to_owned();
         let options = options
             .application_name(&name)
@@ -53,6 +50,15 @@ impl PostgresCatalogue {
         .await?;
         let schema = Schema::check(Dialect::Postgres, &columns, &address)?;
         Ok(Self { options, passwords, address, schema, connection: Mutex::new(Some(connection)) })
+    }
+
+    /// See [`super::Catalogue::identity`].
+    pub(super) fn identity(url: &Secret) -> Result<String, CatalogueError> {
+        let options = parse(url)?;
+        let host = options.get_host().to_ascii_lowercase();
+        let local = options.get_socket().is_some() || host.starts_with('/') || is_this_machine(&host);
+        let machine = if local { machine() } else { String::new() };
+        Ok(format!("{machine}{}", address_of(&options.host(&host))))
     }
 
     pub(super) fn address(&self) -> &str {
@@ -107,6 +113,13 @@ impl std::fmt::Debug for PostgresCatalogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PostgresCatalogue({})", self.address)
     }
+}
+
+/// The operator's own database: environment and `.pgpass` count, as with libpq. The parser's errors repeat what it could
+/// not read, so they are not passed on.
+fn parse(url: &Secret) -> Result<PgConnectOptions, CatalogueError> {
+    PgConnectOptions::from_str(url.expose())
+        .map_err(|_| CatalogueError::Url { reason: "it is no postgres:// URL that can be read" })
 }
 
 async fn connect(

@@ -1,12 +1,14 @@
 //! The application database in a SQLite file, over sqlx: the embedded fleet of `demo`, small installations.
 
+use std::path::PathBuf;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Executor, Row, SqliteConnection, raw_sql};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::query::{Dialect, tenant};
-use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema};
+use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema, machine};
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::tenant::Tenant;
@@ -25,11 +27,7 @@ pub struct SqliteCatalogue {
 
 impl SqliteCatalogue {
     pub(super) async fn open(url: &Secret) -> Result<Self, CatalogueError> {
-        let parsed = SourceUrl::new(url.expose().to_owned()).parse();
-        let Ok(Address::Sqlite(path)) = parsed else {
-            return Err(CatalogueError::Url { reason: "it is no sqlite:PATH that can be read" });
-        };
-        let path = std::path::absolute(&path).unwrap_or(path);
+        let path = path_of(url)?;
         let address = Address::Sqlite(path.clone()).endpoint();
         let failed = |source| CatalogueError::Connect { address: address.clone(), source };
         let opened = timeout(CONNECT_LIMIT, sqlite_file::open(&path)).await;
@@ -38,6 +36,13 @@ impl SqliteCatalogue {
         let columns = ask(&mut connection, COLUMNS, |row| Ok((row.try_get(0)?, row.try_get(1)?))).await;
         let schema = Schema::check(Dialect::Sqlite, &columns.map_err(failed)?, &address)?;
         Ok(Self { address, schema, connection: Mutex::new(connection) })
+    }
+
+    /// See [`super::Catalogue::identity`]. A file has one name, whatever links lead to it.
+    pub(super) fn identity(url: &Secret) -> Result<String, CatalogueError> {
+        let path = path_of(url)?;
+        let path = path.canonicalize().unwrap_or(path);
+        Ok(format!("{}{}", machine(), Address::Sqlite(path).endpoint()))
     }
 
     pub(super) fn address(&self) -> &str {
@@ -85,4 +90,12 @@ async fn ask<T>(
 fn text(row: &SqliteRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(at)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The absolute path in a `sqlite:` URL.
+fn path_of(url: &Secret) -> Result<PathBuf, CatalogueError> {
+    match SourceUrl::new(url.expose().to_owned()).parse() {
+        Ok(Address::Sqlite(path)) => Ok(std::path::absolute(&path).unwrap_or(path)),
+        _ => Err(CatalogueError::Url { reason: "it is no sqlite:PATH that can be read" }),
+    }
 }

@@ -86,20 +86,12 @@ impl EncryptionKey {
     /// [`KeyError::Malformed`].
     pub fn parse(digits: &Secret, place: &str) -> Result<Self, KeyError> {
         let text = digits.expose();
-        let mut bytes = Zeroizing::new([0u8; 32]);
         let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
         if !hex || text.len() != 64 {
             let length = text.chars().count();
             return Err(KeyError::Malformed { source: Malformed { place: place.to_owned(), length, hex } });
         }
-        let value = |digit: u8| match digit {
-            b'0'..=b'9' => digit - b'0',
-            _ => (digit | 0x20) - b'a' + 10,
-        };
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = value(pair[0]) << 4 | value(pair[1]);
-        }
-        Ok(Self::from_bytes(&bytes))
+        Ok(Self::from_bytes(&bytes_of(text)))
     }
 
     fn from_bytes(bytes: &[u8; 32]) -> Self {
@@ -127,6 +119,11 @@ impl EncryptionKey {
     #[must_use]
     pub fn digits(&self) -> &Secret {
         &self.digits
+    }
+
+    /// Lets `derive` see the 32 bytes, for subkeys; they are wiped afterwards.
+    pub(super) fn derive<T>(&self, derive: impl FnOnce(&[u8; 32]) -> T) -> T {
+        derive(&bytes_of(self.digits.expose()))
     }
 
     /// Seals a text under a fresh random IV.
@@ -176,6 +173,19 @@ impl Serialize for KeyId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// The bytes of 64 hexadecimal digits.
+fn bytes_of(digits: &str) -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    };
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = value(pair[0]) << 4 | value(pair[1]);
+    }
+    bytes
 }
 
 /// Turns opened bytes into text without leaving a copy behind.

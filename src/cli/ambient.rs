@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use crate::settings::Knob;
+use crate::settings::{Knob, state_folder};
 
 /// Variables besides the settings that decide something.
 const PROFILE: &str = "BOOTHDS_PROFILE";
@@ -21,6 +21,8 @@ pub(super) struct Ambient {
     pub(super) has_supabase_url: bool,
     /// The user's configuration folder: `$XDG_CONFIG_HOME`, or `~/.config`.
     pub(super) config_folder: Option<PathBuf>,
+    /// The user's state folder: `$XDG_STATE_HOME`, or `~/.local/state`.
+    pub(super) state_folder: Option<PathBuf>,
 }
 
 impl Ambient {
@@ -50,6 +52,7 @@ impl Ambient {
             has_supabase_url: std::env::var_os(SUPABASE_URL).is_some(),
             config_folder: folder("XDG_CONFIG_HOME")
                 .or_else(|| folder("HOME").map(|home| home.join(".config"))),
+            state_folder: state_folder(folder("XDG_STATE_HOME"), folder("HOME")),
         })
     }
 }

@@ -72,7 +72,7 @@ impl Resolved {
         report_overruled(&named, &environment, output);
 
         let layers: Vec<Layer> = [flags].into_iter().chain(named).chain(environment).chain(rest).collect();
-        let settings = Settings::resolve(&layers)?;
+        let settings = Settings { state_folder: ambient.state_folder, ..Settings::resolve(&layers)? };
         if !settings.ignore.is_empty() {
             output.warning("`ignore` has no effect yet: every finding counts");
         }
