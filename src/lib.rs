@@ -40,6 +40,7 @@
 //! 1 sqlite_file   (diagnosis)               SQLite files opened for reading, nothing made beside them
 //! 2 catalogue     ()                        the application database: postgres, sqlite; pages of tenants, find
 //! 2 source        ()                        a tenant's data source: postgres, supabase, sqlite; log in and ask
+//! 2 state         ()                        the shared store: cache tier 2, counters, invalidations
 //! 3 probe         ()                        one tenant: open, log in, ask; a typed report
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
 //! 6 demo          ()                        the embedded fleet
@@ -68,6 +69,7 @@ pub mod settings;
 pub mod source;
 pub mod sql;
 pub mod sqlite_file;
+pub mod state;
 pub mod survey;
 pub mod tenant;
 pub mod url;

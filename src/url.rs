@@ -14,9 +14,11 @@ use crate::sanitize::{acts_on_a_terminal, hide_tokens, printable};
 use crate::secret::Secret;
 
 mod postgres;
+mod redis;
 mod shown;
 
 pub use postgres::{PostgresAddress, TlsMode};
+pub use redis::RedisAddress;
 use shown::endpoint;
 pub use shown::{UNPARSEABLE, carries_secret, masked, passwords};
 
@@ -130,6 +132,12 @@ pub enum UrlError {
     /// A SQLite URL without the path of a file.
     #[error("it names no file")]
     Path,
+    /// A Redis URL with a user and no password.
+    #[error("it names a user without a password; a password alone is written `:password@`")]
+    NoPassword,
+    /// A Redis URL whose path is more than the number of a database.
+    #[error("its path is not the number of a database")]
+    DatabaseNumber,
 }
 
 impl SourceUrl {

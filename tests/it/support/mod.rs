@@ -17,6 +17,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod postgrest;
 pub mod process;
+pub mod redis;
 pub mod scratch;
 pub mod terminal;
 pub mod tls_server;
