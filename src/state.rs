@@ -55,7 +55,7 @@ pub const ROW_PURPOSE: &str = "boothds state row v1";
 #[derive(Debug)]
 pub enum StateStore {
     /// A SQLite file.
-    Sqlite(SqliteStore),
+    Sqlite(Box<SqliteStore>),
     /// A Redis server.
     #[cfg(feature = "redis")]
     Redis(Box<RedisStore>),
@@ -209,7 +209,9 @@ impl StateStore {
     /// A [`StateError`]; a store that is corrupt or of a newer format is left as it is.
     pub async fn open(location: &Location, identity: Identity) -> Result<Self, StateError> {
         match location {
-            Location::Sqlite(path) => SqliteStore::open(path, identity).await.map(Self::Sqlite),
+            Location::Sqlite(path) => {
+                SqliteStore::open(path, identity).await.map(|store| Self::Sqlite(Box::new(store)))
+            }
             #[cfg(feature = "redis")]
             Location::Redis(address) => {
                 RedisStore::open(address, identity).await.map(|store| Self::Redis(Box::new(store)))
@@ -388,7 +390,7 @@ impl StateStore {
         match self {
             Self::Sqlite(store) => store.close().await,
             #[cfg(feature = "redis")]
-            Self::Redis(store) => store.close().await,
+            Self::Redis(store) => drop(store),
         }
     }
 }

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::Instance;
 use crate::health::Counters;
 
+/// The counts in the order of [`counts`], by the names of the fields of `cacheStats`.
+#[cfg(feature = "redis")]
+pub(super) const NAMES: [&str; 6] =
+    ["totalClientsCreated", "poolExhaustedCount", "cacheHits", "cacheMisses", "sharedHits", "sharedMisses"];
+
 /// No number from a store counts for more: sums over thousands of instances stay within 64 bits.
 const LARGEST: u64 = 1 << 50;
 

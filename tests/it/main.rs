@@ -15,6 +15,7 @@ mod postgres_source;
 mod sealed_form;
 mod secrecy;
 mod settings;
+mod state_redis;
 mod state_sqlite;
 mod state_store;
 mod supabase_source;

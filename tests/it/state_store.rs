@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::fixture::{KEY, seal};
 use crate::support::process::{self, Signal, User};
+use crate::support::redis::RedisServer;
 use crate::support::scratch;
 
 /// A moment for everything that does not wait for time to pass.
@@ -30,12 +31,13 @@ pub fn now() -> Timestamp {
 /// Where a store is, with what keeps it there.
 pub enum Place {
     Sqlite(TempDir),
+    Redis(RedisServer),
 }
 
 impl Place {
     /// One of each kind.
     pub fn all() -> Vec<Self> {
-        vec![Self::sqlite()]
+        vec![Self::sqlite(), Self::Redis(RedisServer::start(&[]))]
     }
 
     pub fn sqlite() -> Self {
@@ -45,6 +47,7 @@ impl Place {
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => sqlite_url(&folder.path().join("state.db")),
+            Self::Redis(server) => server.url(),
         }
     }
 
