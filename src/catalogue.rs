@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::secret::Secret;
-use crate::tenant::{Tenant, TenantFilter};
+use crate::tenant::{Tenant, TenantFilter, TenantId};
 
 mod postgres;
 mod query;
@@ -17,7 +17,7 @@ mod sqlite;
 
 pub use postgres::PostgresCatalogue;
 pub use query::Cursor;
-use query::{Schema, is_uuid};
+use query::Schema;
 pub use sqlite::SqliteCatalogue;
 
 /// How long a connection to the application database may take.
@@ -175,7 +175,7 @@ impl Catalogue {
     pub async fn find(&self, names: &[String]) -> Result<Vec<Option<Tenant>>, CatalogueError> {
         let rows = self.tenants(&self.schema().named(names)).await?;
         let find = |name: &String| {
-            let same = |id: &str| id == name || is_uuid(name) && id.eq_ignore_ascii_case(name);
+            let same = |id: &str| id == name || TenantId::is_uuid(name) && id.eq_ignore_ascii_case(name);
             let by_id = rows.iter().find(|row| same(row.id.as_str()));
             by_id.or_else(|| rows.iter().find(|row| !name.is_empty() && row.subdomain == *name)).cloned()
         };

@@ -12,6 +12,7 @@ mod ambient;
 pub mod args;
 mod commands;
 mod config;
+mod confirm;
 mod error;
 mod exit_code;
 pub mod generated;
@@ -19,6 +20,7 @@ mod interrupt;
 mod output;
 mod resolve;
 mod secret_input;
+mod stores;
 
 use args::{Arguments, Command, Format};
 use error::CliError;
@@ -79,6 +81,8 @@ fn dispatch(arguments: Arguments, output: &mut Output) -> Result<ExitCode, CliEr
         Command::Tenants(args) => commands::tenants::run(&args, &global, output),
         Command::Info(args) => commands::info::run(&args, &global, output),
         Command::Demo(args) => commands::demo::run(&args, output),
+        Command::Stats(args) => commands::stats::run(&args, &global, output),
+        Command::ClearCache(args) => commands::clear_cache::run(&args, &global, output),
         Command::TestConnection(args) => commands::test_connection::run(&args, &global, output),
     }
 }

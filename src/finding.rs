@@ -73,6 +73,8 @@ codes! {
         "compare the clocks of this machine and of whoever issued it"
     UrlPassword "url.password" Error "data_source_url, which is not sealed, carries a password"
         "remove it from the URL, change it on the server, and store it sealed in the key column"
+    CacheStale "cache.stale" Warning "the cached row says something else than the application database"
+        "services went by the old row until now; after a change of a row say `boothds clear-cache TENANT`"
     SourceShared "source.shared" Error "two tenants have one data source and one id in it, and so see the same rows"
         "give each its own tenant_id_in_data_source, or its own data source"
     KeyReused "key.reused" Warning "one key is stored for two different data sources"

@@ -3,7 +3,7 @@
 //! Pure, and a file of its own, so that the command line, the dashboard and a service judge alike. Where there is
 //! nothing to judge there is no judgement: an idle process has neither a score nor a grade.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// From this score on a process is healthy.
 const HEALTHY: u32 = 80;
@@ -17,6 +17,46 @@ const FAIR_HIT_RATE: f64 = 70.0;
 const CRITICAL_UTILIZATION: f64 = 90.0;
 /// Above this utilization, percent, it should be watched.
 const HIGH_UTILIZATION: f64 = 75.0;
+
+/// Cache statistics, as scripts read them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Counters`; the two rates are in percent with two decimals"
+)]
+pub struct CacheStats {
+    pub config_cache_size: u64,
+    pub client_cache_size: u64,
+    pub max_clients: u64,
+    pub pool_utilization: f64,
+    pub total_clients_created: u64,
+    pub pool_exhausted_count: u64,
+    /// 0 without a request.
+    pub cache_hit_rate: f64,
+    pub cache_hits: u64,
+    pub cache_misses: u64,
+    pub shared_hits: u64,
+    pub shared_misses: u64,
+}
+
+impl From<Counters> for CacheStats {
+    fn from(counters: Counters) -> Self {
+        Self {
+            config_cache_size: counters.config_cache_size,
+            client_cache_size: counters.client_cache_size,
+            max_clients: counters.max_clients,
+            pool_utilization: counters.utilization(),
+            total_clients_created: counters.total_clients_created,
+            pool_exhausted_count: counters.pool_exhausted_count,
+            cache_hit_rate: counters.hit_rate().unwrap_or_default(),
+            cache_hits: counters.cache_hits,
+            cache_misses: counters.cache_misses,
+            shared_hits: counters.shared_hits,
+            shared_misses: counters.shared_misses,
+        }
+    }
+}
 
 /// The counters of one process, or the sums over several. Counts never overflow in practice: 2⁶⁴ requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +100,25 @@ impl std::ops::Add for Counters {
     }
 }
 
+impl std::ops::Sub for Counters {
+    type Output = Self;
+
+    /// What came since `earlier`; 0 where that is more.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            config_cache_size: self.config_cache_size.saturating_sub(earlier.config_cache_size),
+            client_cache_size: self.client_cache_size.saturating_sub(earlier.client_cache_size),
+            max_clients: self.max_clients.saturating_sub(earlier.max_clients),
+            total_clients_created: self.total_clients_created.saturating_sub(earlier.total_clients_created),
+            pool_exhausted_count: self.pool_exhausted_count.saturating_sub(earlier.pool_exhausted_count),
+            cache_hits: self.cache_hits.saturating_sub(earlier.cache_hits),
+            cache_misses: self.cache_misses.saturating_sub(earlier.cache_misses),
+            shared_hits: self.shared_hits.saturating_sub(earlier.shared_hits),
+            shared_misses: self.shared_misses.saturating_sub(earlier.shared_misses),
+        }
+    }
+}
+
 impl Counters {
     /// Requests for a client.
     #[must_use]
@@ -87,7 +146,7 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 /// A grade as in school.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[expect(missing_docs, reason = "letters")]
 pub enum Grade {
     A,

@@ -33,6 +33,7 @@
 //! 0 finding       ()                        what is wrong although it answers; the one table of codes
 //! 0 settings      (secret, url)             every knob with unit, default, range and origin
 //! 0 driver        ()                        a database driver apart from everything else
+//! 0 memory        ()                        how much memory this process uses, and may
 //! 1 cipher        ()                        sealed text form, EncryptionKey, KeyId, KeyRing: seal and open
 //! 1 credential    ()                        what an opened key is: JWT and its claims, sb_ key, URL, password
 //! 1 diagnosis     ()                        from a driver's or server's error to a failure class
@@ -42,7 +43,9 @@
 //! 2 source        ()                        a tenant's data source: postgres, supabase, sqlite; log in and ask
 //! 2 state         ()                        the shared store: cache tier 2, counters, invalidations
 //! 3 probe         ()                        one tenant: open, log in, ask; a typed report
+//! 4 manager       ()                        DataSourceManager: caches, client pool, counters; tenant → live client
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
+//! 5 report        ()                        the performance document: assembled, and read from an endpoint
 //! 6 demo          ()                        the embedded fleet
 //! 8 cli           ()                        args, resolve, error + hints, exit codes, output, commands
 //! ```
@@ -61,8 +64,11 @@ pub mod driver;
 pub mod failure;
 pub mod finding;
 pub mod health;
+pub mod manager;
+pub mod memory;
 pub mod private_file;
 pub mod probe;
+pub mod report;
 pub mod sanitize;
 pub mod secret;
 pub mod settings;

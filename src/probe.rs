@@ -14,7 +14,7 @@ use crate::credential::Credential;
 use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode};
 use crate::secret::Secret;
-use crate::settings::{Identifier, ProbeTable};
+use crate::settings::{Identifier, ProbeTable, Settings};
 use crate::source::{Answer, Connector, Login, Question};
 use crate::tenant::{Role, SealedSource, Tenant};
 use crate::url::Address;
@@ -29,6 +29,13 @@ pub use report::{
 
 /// The pause before the first repetition; doubled for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The default time limit of one tenant.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+/// The default number of repetitions of a transient failure.
+pub const DEFAULT_RETRIES: u32 = 2;
+/// By default a JWT that expires within this time is a finding: 30 days.
+pub const DEFAULT_EXPIRING_WITHIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How tenants are tested.
 #[derive(Clone, Debug)]
@@ -47,6 +54,22 @@ pub struct ProbeOptions {
     pub expiring_within: Duration,
     /// Whether the tenant was named, so that having no data source is a failure and no reason to skip it.
     pub named: bool,
+}
+
+impl ProbeOptions {
+    /// Both roles, with the table and column of the settings and the default times, for a tenant that was named.
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        Self {
+            table: settings.probe_table.value.clone(),
+            tenant_column: settings.probe_tenant_column.value.clone(),
+            roles: vec![Role::Service, Role::Anon],
+            limit: DEFAULT_LIMIT,
+            retries: DEFAULT_RETRIES,
+            expiring_within: DEFAULT_EXPIRING_WITHIN,
+            named: true,
+        }
+    }
 }
 
 /// Tests tenants, one at a time for each call; cheap to clone.

@@ -13,9 +13,14 @@ use crate::settings::{Identifier, ProbeTable};
 use crate::tenant::Role;
 use crate::url::{Address, PostgresAddress, RestAddress};
 
+mod live;
 mod postgres;
+mod rest;
 mod sqlite;
 mod supabase;
+
+pub use live::{DEFAULT_BOUNDS, FilePool, Live, MAX_CONNECTIONS, MAX_MINIMUM, PostgresPool};
+pub use rest::RestClient;
 
 /// What is asked of a data source.
 #[derive(Clone, Debug)]
@@ -124,6 +129,13 @@ impl Connector {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A connector for a service, whose HTTP connections are kept open for a minute and a half after use instead of the
+    /// moment that suffices for a test.
+    #[must_use]
+    pub fn for_service() -> Self {
+        Self { http: supabase::Clients::new(Duration::from_secs(90)) }
     }
 
     /// Asks once, within `limit`. As [`Role::Service`] the rows of the tenant are asked for; as [`Role::Anon`] only

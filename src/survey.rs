@@ -4,10 +4,10 @@
 //! application database are read ahead by a task with room for one page: memory holds what is being tested and the
 //! reports, not the table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -16,13 +16,47 @@ use tokio::task::JoinSet;
 use crate::catalogue::{Catalogue, CatalogueError, Cursor};
 use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode};
+use crate::manager::{DataSourceManager, ManagerError};
 use crate::probe::{Fingerprint, Prober, Report, milliseconds};
 use crate::sanitize::printable;
-use crate::tenant::{Tenant, TenantFilter};
+use crate::tenant::{Tenant, TenantFilter, TenantId};
+
+mod refresh;
+
+pub use refresh::Refresh;
 
 /// How many tenants one page of the application database holds. A page is sorted anew by the server where no index
 /// fits, so pages are large; a thousand rows are about a megabyte.
 const PAGE: usize = 1000;
+
+/// How tenants are tested.
+#[derive(Clone, Debug)]
+pub enum Tester {
+    /// With the row that was read from the application database.
+    Fresh(Prober),
+    /// With the row that a running service would use: the manager's, cached or not.
+    Cached(DataSourceManager, Prober),
+}
+
+impl Tester {
+    fn prober(&self) -> &Prober {
+        match self {
+            Self::Fresh(prober) | Self::Cached(_, prober) => prober,
+        }
+    }
+
+    async fn test(&self, tenant: &Tenant) -> Report {
+        match self {
+            Self::Fresh(prober) => prober.probe(tenant).await,
+            Self::Cached(manager, prober) => match manager.tenant(tenant.id.as_str()).await {
+                Ok(cached) => prober.probe(&cached).await,
+                // Judged as any tenant without one.
+                Err(ManagerError::NoDataSource(_)) => prober.probe(tenant).await,
+                Err(error) => Report::failed(tenant, prober.roles(), &error.failure()),
+            },
+        }
+    }
+}
 
 /// Whom to test.
 #[derive(Debug)]
@@ -64,11 +98,13 @@ pub struct Survey {
     pub error: Option<CatalogueError>,
 }
 
-/// Tests the selected tenants, at most `concurrency` at a time. `on_report` sees each report as it comes, and says
+/// Tests the selected tenants, at most `concurrency` at a time, and refreshes the second cache tier with the rows that
+/// are read for it, if it is to. `on_report` sees each report as it comes, and says
 /// whether to keep it for [`Survey::results`]. When `stop` completes, what has not finished is given up.
 pub async fn survey(
-    prober: &Prober,
+    tester: &Tester,
     selection: Selection,
+    refresh: Option<Arc<Refresh>>,
     concurrency: usize,
     stop: impl Future<Output = ()>,
     mut on_report: impl FnMut(&Report) -> bool,
@@ -82,8 +118,9 @@ pub async fn survey(
         error: None,
     };
     let mut fleet = Fleet::default();
-    let mut pages = read_ahead(selection);
+    let mut pages = read_ahead(selection, refresh);
     let mut page = Vec::new().into_iter();
+    let mut stale = HashSet::new();
     let mut more = true;
     let mut tasks: JoinSet<Report> = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, Tenant> = HashMap::new();
@@ -93,8 +130,8 @@ pub async fn survey(
         while tasks.len() < concurrency.max(1)
             && let Some(tenant) = page.next()
         {
-            let (prober, subject) = (prober.clone(), Tenant::clone(&tenant));
-            let task = tasks.spawn(async move { prober.probe(&subject).await });
+            let (tester, subject) = (tester.clone(), Tenant::clone(&tenant));
+            let task = tasks.spawn(async move { tester.test(&subject).await });
             running.insert(task.id(), tenant);
         }
         let wants_page = more && page.len() == 0 && tasks.len() < concurrency.max(1);
@@ -109,8 +146,11 @@ pub async fn survey(
             }
             next = pages.recv(), if wants_page => match next {
                 // The end is said; a reader that ends without a word has died.
-                Some(Ok(tenants)) if tenants.is_empty() => more = false,
-                Some(Ok(tenants)) => page = tenants.into_iter(),
+                Some(Ok(next)) if next.tenants.is_empty() => more = false,
+                Some(Ok(next)) => {
+                    page = next.tenants.into_iter();
+                    stale.extend(next.stale);
+                }
                 Some(Err(error)) => {
                     outcome.complete = false;
                     outcome.error = Some(error);
@@ -122,7 +162,7 @@ pub async fn survey(
                 }
             },
             Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
-                let report = match done {
+                let mut report = match done {
                     Ok((id, report)) => {
                         running.remove(&id);
                         report
@@ -130,11 +170,14 @@ pub async fn survey(
                     Err(error) => match running.remove(&error.id()) {
                         // The panic itself was printed by the hook; its text may hold anything and goes no further.
                         Some(tenant) => {
-                            Report::failed(&tenant, prober.roles(), &Failure::new(FailureClass::Internal))
+                            Report::failed(&tenant, tester.prober().roles(), &Failure::new(FailureClass::Internal))
                         }
                         None => continue,
                     },
                 };
+                if stale.remove(&report.tenant.id) {
+                    report.findings.push(Finding::about(FindingCode::CacheStale, "the state store"));
+                }
                 outcome.summary.count(&report);
                 fleet.add(&report);
                 if on_report(&report) {
@@ -164,20 +207,40 @@ impl Summary {
     }
 }
 
+/// Rows as they were read, and whose rows in the state store said something else.
+struct Read {
+    tenants: Vec<Tenant>,
+    stale: HashSet<TenantId>,
+}
+
 /// Reads pages while the ones before are tested; ends with an empty page behind the last, an error, or its reader.
-fn read_ahead(selection: Selection) -> mpsc::Receiver<Result<Vec<Tenant>, CatalogueError>> {
+fn read_ahead(
+    selection: Selection,
+    refresh: Option<Arc<Refresh>>,
+) -> mpsc::Receiver<Result<Read, CatalogueError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
+        let read = async |tenants: Vec<Tenant>| {
+            let stale = match &refresh {
+                Some(refresh) => refresh.take(&tenants).await,
+                None => HashSet::new(),
+            };
+            Ok(Read { tenants, stale })
+        };
+        let end = || Ok(Read { tenants: Vec::new(), stale: HashSet::new() });
         let (catalogue, filter) = match selection {
             Selection::Named(tenants) => {
-                let _ = sender.send(Ok(tenants)).await;
-                let _ = sender.send(Ok(Vec::new())).await;
+                let _ = sender.send(read(tenants).await).await;
+                let _ = sender.send(end()).await;
                 return;
             }
             Selection::All(catalogue, filter) => (catalogue, filter),
         };
         let mut cursor: Option<Cursor> = None;
         loop {
+            if let Some(refresh) = &refresh {
+                refresh.mark().await;
+            }
             let page = match catalogue.page(&filter, cursor.as_ref(), PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
@@ -185,12 +248,12 @@ fn read_ahead(selection: Selection) -> mpsc::Receiver<Result<Vec<Tenant>, Catalo
                     return;
                 }
             };
-            if !page.tenants.is_empty() && sender.send(Ok(page.tenants)).await.is_err() {
+            if !page.tenants.is_empty() && sender.send(read(page.tenants).await).await.is_err() {
                 return;
             }
             cursor = page.next;
             if cursor.is_none() {
-                let _ = sender.send(Ok(Vec::new())).await;
+                let _ = sender.send(end()).await;
                 return;
             }
         }
@@ -237,7 +300,3 @@ impl Fleet {
 
 /// The default of how many tenants are tested at a time.
 pub const DEFAULT_CONCURRENCY: usize = 32;
-/// The default time limit of one tenant.
-pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
-/// The default number of repetitions of a transient failure.
-pub const DEFAULT_RETRIES: u32 = 2;

@@ -19,9 +19,26 @@ impl TenantId {
         Self(text)
     }
 
+    /// Whether a text has the form of a UUID, in letters of either case. Others name a tenant by its subdomain, or stand
+    /// in a database that numbers its tenants in another way.
+    #[must_use]
+    pub fn is_uuid(text: &str) -> bool {
+        text.len() == 36
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    }
+
     /// The text of the id. It comes from a row: make it printable before it is shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for TenantId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -115,6 +132,15 @@ pub struct SealedSource {
 }
 
 impl Tenant {
+    /// Whether two rows of a tenant lead to the same data source with the same stored keys, or both to none.
+    #[must_use]
+    pub fn has_same_source(&self, other: &Self) -> bool {
+        match (&self.source, &other.source) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
     /// The id by which the rows of the data source know this tenant: `tenant_id_in_data_source`, or the tenant's
     /// own id.
     #[must_use]
@@ -124,6 +150,19 @@ impl Tenant {
 }
 
 impl SealedSource {
+    /// Texts compared letter by letter.
+    fn is_same(&self, other: &Self) -> bool {
+        fn text(secret: &Option<Secret>) -> Option<&str> {
+            secret.as_ref().map(Secret::expose)
+        }
+        self.url.text().expose() == other.url.text().expose()
+            && text(&self.anon_key) == text(&other.anon_key)
+            && text(&self.service_key) == text(&other.service_key)
+            && self.pool_config == other.pool_config
+            && self.mapped_id == other.mapped_id
+            && self.region == other.region
+    }
+
     /// The stored key of a role. An empty text counts as none.
     #[must_use]
     pub fn key(&self, role: Role) -> Option<&Secret> {

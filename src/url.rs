@@ -261,13 +261,20 @@ impl RestAddress {
             .then_some(label)
     }
 
+    /// The URL of a path below the base, each part one segment.
+    #[must_use]
+    pub fn join(&self, path: &[&str]) -> url::Url {
+        let mut url = self.0.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
     /// The URL of one table, with `query` as pairs that are encoded here.
     #[must_use]
     pub fn table(&self, table: &str, query: &[(&str, &str)]) -> url::Url {
-        let mut url = self.0.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["rest", "v1", table]);
-        }
+        let mut url = self.join(&["rest", "v1", table]);
         url.query_pairs_mut().extend_pairs(query);
         url
     }

@@ -110,7 +110,7 @@ impl Schema {
             // Compared as uuid, so that the primary key's index serves; what is no uuid is no id.
             let ids: Vec<String> = names
                 .iter()
-                .filter(|name| is_uuid(name))
+                .filter(|name| TenantId::is_uuid(name))
                 .map(|name| format!("{}::uuid", self.quote(name)))
                 .collect();
             if !ids.is_empty() {
@@ -169,15 +169,6 @@ fn where_clause(conditions: Vec<String>) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }
 
-/// Whether a text has the standard spelling of a UUID, in which case does not count.
-pub(super) fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, b)| if [8, 13, 18, 23].contains(&at) { b == b'-' } else { b.is_ascii_hexdigit() })
-}
-
 /// Reads a row of [`Schema::page`] or [`Schema::named`]; `text` is the text of a column by its place.
 pub(super) fn tenant(
     text: impl Fn(usize) -> Result<Option<String>, sqlx::Error>,
@@ -227,8 +218,8 @@ mod tests {
     #[test]
     fn only_the_standard_spelling_is_a_uuid() {
         assert!(
-            is_uuid("00000000-0000-4000-8000-00000000000A")
-                && !is_uuid("00000000-0000-4000-8000-00000000000G")
+            TenantId::is_uuid("00000000-0000-4000-8000-00000000000A")
+                && !TenantId::is_uuid("00000000-0000-4000-8000-00000000000G")
         );
     }
 }

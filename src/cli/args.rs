@@ -9,9 +9,14 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::finding::Severity;
-use crate::survey::{DEFAULT_CONCURRENCY, DEFAULT_RETRIES};
+use crate::probe::DEFAULT_RETRIES;
+use crate::survey::DEFAULT_CONCURRENCY;
 use crate::tenant::{Role, Status};
 use crate::url::Kind;
+
+mod caches;
+
+pub(super) use caches::{ClearCacheArgs, StatsArgs};
 
 /// Manage and test the data sources of a multi-tenant service
 ///
@@ -83,6 +88,8 @@ pub(super) enum Command {
     Tenants(TenantsArgs),
     Info(InfoArgs),
     TestConnection(TestConnectionArgs),
+    Stats(StatsArgs),
+    ClearCache(ClearCacheArgs),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -193,8 +200,8 @@ pub(super) struct InfoArgs {
 /// Test whether the data sources of tenants answer
 ///
 /// Opens each tenant's keys, logs in, and asks a small question as the service role; as the anon role only whether
-/// the key is accepted. Nothing is written anywhere. One dead tenant delays and fails no other. The classes of
-/// failure are listed in docs/failures.md.
+/// the key is accepted. Nothing is written to a data source; the rows that are read refresh the second cache tier. One
+/// dead tenant delays and fails no other. The classes of failure are listed in docs/failures.md.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("selection").args(["tenants", "all"]).required(true))]
 pub(super) struct TestConnectionArgs {
@@ -219,6 +226,9 @@ pub(super) struct TestConnectionArgs {
     /// How often to try again what may pass by itself
     #[arg(long, value_name = "N", default_value_t = DEFAULT_RETRIES, value_parser = clap::value_parser!(u32).range(0..=10))]
     pub(super) retries: u32,
+    /// Test with the rows that running services have cached, instead of reading them anew
+    #[arg(long)]
+    pub(super) cached: bool,
     /// The table to ask, TABLE or SCHEMA.TABLE (default: accounts)
     #[arg(long, value_name = "TABLE")]
     pub(super) probe_table: Option<String>,
@@ -356,7 +366,7 @@ impl ValueEnum for KindArg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::survey::DEFAULT_LIMIT;
+    use crate::probe::DEFAULT_LIMIT;
 
     #[test]
     fn the_definition_holds_together() {

@@ -10,9 +10,12 @@ use crate::catalogue::CatalogueError;
 use crate::cipher::{KeyError, OpenError};
 use crate::demo::DemoError;
 use crate::failure::{Failure, FailureClass};
+use crate::manager::SetupError;
 use crate::private_file::FileError;
+use crate::report::FetchError;
 use crate::sanitize::hide_credentials;
 use crate::settings::{Origin, SettingsError};
+use crate::state::{StateError, StateFailure};
 
 /// An error at the end of its way: an exit code and texts that are safe to show.
 #[derive(Debug)]
@@ -86,6 +89,36 @@ impl CliError {
         }
     }
 
+    /// An error of the state store, whose URL came from `origin`.
+    pub(super) fn state(error: &StateError, origin: &Origin) -> Self {
+        let start_anew = if error.address.starts_with("redis") {
+            "to start anew, stop the services and delete the keys of boothds from it (`redis-cli --scan --pattern 'boothds:*'`)"
+        } else {
+            "to start anew, stop the services and move the file away; a new one is made"
+        };
+        let hint = match error.failure {
+            StateFailure::Url => format!("correct {}", named(origin)),
+            StateFailure::Unreachable | StateFailure::Timeout => {
+                format!("is it running and reachable from here? its place is {}", named(origin))
+            }
+            StateFailure::Login => format!("check user and password in {}", named(origin)),
+            StateFailure::Denied => {
+                "grant the user the commands and keys of boothds; docs/state.md lists them".to_owned()
+            }
+            StateFailure::ReadOnly => "check the permissions of the file and its folder".to_owned(),
+            StateFailure::Full => "make room: on the disk, or in the server's maxmemory".to_owned(),
+            StateFailure::Corrupt => start_anew.to_owned(),
+            StateFailure::Newer => format!("use that version of boothds; or {start_anew}"),
+            StateFailure::Foreign => {
+                format!("name another place with BOOTHDS_STATE_URL; its place is {}", named(origin))
+            }
+            StateFailure::Other => "look into the log of the store".to_owned(),
+        };
+        let code =
+            if error.failure == StateFailure::Url { ExitCode::Settings } else { ExitCode::Unavailable };
+        Self::of(code, error).hint(hint)
+    }
+
     /// An error about the application database, whose URL came from `origin`.
     pub(super) fn catalogue(error: &CatalogueError, origin: &Origin) -> Self {
         let hint = match error {
@@ -105,6 +138,14 @@ impl CliError {
             _ => ExitCode::Unavailable,
         };
         Self::of(code, error).hint(hint)
+    }
+}
+
+/// The origin of the state store's place, as something to correct.
+fn named(origin: &Origin) -> String {
+    match origin {
+        Origin::Default => "the default, which BOOTHDS_STATE_URL replaces".to_owned(),
+        origin => origin.to_string(),
     }
 }
 
@@ -181,6 +222,32 @@ impl From<OpenError> for CliError {
             OpenError::Hex | OpenError::Format | OpenError::NotText => "seal it again with `boothds encrypt`",
         };
         Self::of(ExitCode::Key, &error).hint(hint)
+    }
+}
+
+impl From<SetupError> for CliError {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Settings(error) => error.into(),
+            SetupError::Key(error) => error.into(),
+            SetupError::Database(error) => Self::of(ExitCode::Settings, &error),
+        }
+    }
+}
+
+impl From<FetchError> for CliError {
+    fn from(error: FetchError) -> Self {
+        let (code, hint) = match &error {
+            FetchError::Address(_) => (ExitCode::Usage, "--endpoint takes the URL of a running service"),
+            FetchError::ClearText(_) => (ExitCode::Usage, "use https, or a tunnel that ends on this machine"),
+            FetchError::Refused { .. } => {
+                (ExitCode::Unavailable, "set BOOTHDS_SERVE_TOKEN to the token of the service")
+            }
+            FetchError::Service { .. } => {
+                (ExitCode::Unavailable, "check that the service runs, and the path of the document")
+            }
+        };
+        Self::of(code, &error).hint(hint)
     }
 }
 

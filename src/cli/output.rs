@@ -17,6 +17,7 @@ use crate::sanitize::{acts_on_a_terminal, hide_credentials, message, printable};
 
 pub(super) mod github;
 pub(super) mod junit;
+pub(super) mod performance;
 pub(super) mod progress;
 pub(super) mod reports;
 pub(super) mod results;
@@ -89,6 +90,11 @@ impl Output {
         }
     }
 
+    /// Whether the answer can no longer be written: its reader went away, or worse.
+    pub(super) fn is_closed(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// Ends the answer. A reader that went away is no error; a full disk is.
     pub(super) fn finish(&mut self) -> Result<(), CliError> {
         self.flush();
@@ -130,6 +136,12 @@ impl Output {
             let _ = writeln!(anstream::stderr().lock(), "{}", json_for_terminals(&text));
         }
     }
+}
+
+/// How many rows standard output has, if it is a terminal.
+pub(super) fn terminal_height() -> Option<u16> {
+    let rows = rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_row;
+    (io::stdout().is_terminal() && rows > 0).then_some(rows)
 }
 
 /// How many columns standard output has, if it is a terminal.

@@ -120,6 +120,23 @@ impl Resolved {
         self.settings.encryption_key.as_ref().map(|_| self.key_ring()).transpose()
     }
 
+    /// The token of a running service, if one is set.
+    pub(super) fn serve_token(&self) -> Result<Option<Secret>, CliError> {
+        let Some(token) = &self.settings.serve_token else { return Ok(None) };
+        let text = match &token.value {
+            KeySource::Files(files) => match files.as_slice() {
+                [file] => crate::private_file::read(file)?,
+                _ => return Err(CliError::settings(format!("{} names several files", token.origin))),
+            },
+            KeySource::Text(text) | KeySource::Command(text) => text.clone(),
+        };
+        let token_text = text.expose().trim();
+        if token_text.is_empty() {
+            return Err(CliError::settings(format!("the token named by {} is empty", token.origin)));
+        }
+        Ok(Some(Secret::new(token_text.to_owned())))
+    }
+
     /// In words, where the current key came from.
     pub(super) fn key_origin(&self) -> String {
         self.settings.encryption_key.as_ref().map(|key| key.origin.to_string()).unwrap_or_default()

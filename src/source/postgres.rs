@@ -75,7 +75,7 @@ fn text(role: Role, question: &Question, limit: Duration) -> String {
 }
 
 /// Connection options of which every part comes from the row.
-fn options(address: &PostgresAddress) -> Result<PgConnectOptions, Failure> {
+pub(super) fn options(address: &PostgresAddress) -> Result<PgConnectOptions, Failure> {
     let password = address.password.as_ref().map(Secret::expose).unwrap_or_default();
     Ok(without_environment()?
         .host(&address.host)

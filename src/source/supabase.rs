@@ -18,7 +18,7 @@ use crate::url::RestAddress;
 const USER_AGENT: &str = concat!("boothds/", env!("CARGO_PKG_VERSION"));
 /// How much of an answer is read, bytes. One id, or an error, is some hundreds.
 const BODY_LIMIT: usize = 64 * 1024;
-/// How long an unused connection is kept. Long enough for the second question to a project; with hundreds of
+/// How long a test keeps an unused connection. Long enough for the second question to a project; with hundreds of
 /// projects a second, longer would only pile up sockets.
 const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -26,35 +26,47 @@ const APIKEY: HeaderName = HeaderName::from_static("apikey");
 const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
 
 /// The HTTP clients, each made when first needed (3 ms of processor time) and then shared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Clients(Arc<Pair>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pair {
+    /// How long an unused connection is kept.
+    idle_limit: Duration,
     /// To other hosts, through the proxy that the environment names, if any.
     remote: OnceLock<Result<reqwest::Client, String>>,
     /// To this machine: never through a proxy, which would be handed the key in clear text.
     local: OnceLock<Result<reqwest::Client, String>>,
 }
 
+impl Default for Clients {
+    fn default() -> Self {
+        Self::new(IDLE_LIMIT)
+    }
+}
+
 impl Clients {
-    fn for_address(&self, base: &RestAddress) -> Result<&reqwest::Client, Failure> {
+    pub(super) fn new(idle_limit: Duration) -> Self {
+        Self(Arc::new(Pair { idle_limit, remote: OnceLock::new(), local: OnceLock::new() }))
+    }
+
+    pub(super) fn for_address(&self, base: &RestAddress) -> Result<&reqwest::Client, Failure> {
         let (cell, local) =
             if base.is_this_machine() { (&self.0.local, true) } else { (&self.0.remote, false) };
-        cell.get_or_init(|| build(local).map_err(|error| message(&error.to_string(), &[])))
+        cell.get_or_init(|| build(local, self.0.idle_limit).map_err(|error| message(&error.to_string(), &[])))
             .as_ref()
             .map_err(|text| Failure::with(FailureClass::Tls, text.clone()))
     }
 }
 
-fn build(local: bool) -> reqwest::Result<reqwest::Client> {
+fn build(local: bool, idle_limit: Duration) -> reqwest::Result<reqwest::Client> {
     // Another part of the process may have chosen a provider already; then that one serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         // A redirect would be followed with the `apikey` header, to whatever host it names.
         .redirect(reqwest::redirect::Policy::none())
-        .pool_idle_timeout(IDLE_LIMIT)
+        .pool_idle_timeout(idle_limit)
         .tcp_nodelay(true);
     if local { builder.no_proxy() } else { builder }.build()
 }
@@ -112,7 +124,8 @@ pub(super) async fn ask(
     judge(status, response.headers(), &body, role, key)
 }
 
-fn headers(key: &Secret, kind: CredentialKind, question: &Question) -> Result<HeaderMap, Failure> {
+/// The headers that show a key, marked so that nothing prints them.
+pub(super) fn credential(key: &Secret, kind: CredentialKind) -> Result<HeaderMap, Failure> {
     let value = |text: &str| {
         let mut value = HeaderValue::from_str(text).map_err(|_| {
             Failure::with(FailureClass::KeyNotFitting, "it contains a character that no header can carry")
@@ -126,6 +139,11 @@ fn headers(key: &Secret, kind: CredentialKind, question: &Question) -> Result<He
     if kind == CredentialKind::SupabaseJwt {
         headers.insert(AUTHORIZATION, value(&format!("Bearer {}", key.expose()))?);
     }
+    Ok(headers)
+}
+
+fn headers(key: &Secret, kind: CredentialKind, question: &Question) -> Result<HeaderMap, Failure> {
+    let mut headers = credential(key, kind)?;
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let schema = question.table.schema.as_ref().map_or("public", |schema| schema.as_str());
     if let Ok(schema) = HeaderValue::from_str(schema) {

@@ -72,20 +72,34 @@ impl RedisStore {
         let mut script = scripts::READ.key(self.key("rows"));
         script.key(self.key("log")).arg(tenant.as_str()).arg(generation).arg(number);
         let (generation, number, value): (u64, u64, Option<Vec<u8>>) = self.line.ask(&script).await?;
-        let found = match (&value, &self.identity.authenticator) {
-            (Some(value), Some(authenticator)) => match unpack(value) {
-                Some((expires, code, content)) => row::decode(
-                    &Stored { expires, code: &code[..], content },
-                    tenant,
-                    &self.identity.namespace,
-                    authenticator,
-                    self.identity.clock.now(),
-                ),
-                None => Found::Refused("it has no authentication code: it was altered or planted"),
-            },
-            _ => Found::Nothing,
-        };
+        let found = self.decode(tenant, value.as_deref());
         Ok(Lookup { found, position: Position(generation, number) })
+    }
+
+    pub(super) async fn read_many(&self, tenants: &[TenantId]) -> Result<Vec<Found>, StateError> {
+        let mut found = Vec::with_capacity(tenants.len());
+        for chunk in tenants.chunks(AT_ONCE) {
+            let mut script = scripts::READ_MANY.key(self.key("rows"));
+            for tenant in chunk {
+                script.arg(tenant.as_str());
+            }
+            let values: Vec<Option<Vec<u8>>> = self.line.ask(&script).await?;
+            found.extend(
+                chunk.iter().zip(&values).map(|(tenant, value)| self.decode(tenant, value.as_deref())),
+            );
+        }
+        Ok(found)
+    }
+
+    fn decode(&self, tenant: &TenantId, value: Option<&[u8]>) -> Found {
+        let (Some(value), Some(authenticator)) = (value, &self.identity.authenticator) else {
+            return Found::Nothing;
+        };
+        let Some((expires, code, content)) = unpack(value) else {
+            return Found::Refused("it has no authentication code: it was altered or planted");
+        };
+        let stored = Stored { expires, code: &code[..], content };
+        row::decode(&stored, tenant, &self.identity.namespace, authenticator, self.identity.clock.now())
     }
 
     pub(super) async fn position(&self) -> Result<Position, StateError> {

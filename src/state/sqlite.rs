@@ -84,6 +84,14 @@ impl SqliteStore {
         .await
     }
 
+    pub(super) async fn read_many(&self, tenants: &[TenantId]) -> Result<Vec<Found>, StateError> {
+        let mut found = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            found.push(self.read(tenant).await?.found);
+        }
+        Ok(found)
+    }
+
     pub(super) async fn position(&self) -> Result<Position, StateError> {
         self.limited(async {
             let mut held = self.line.take().await?;

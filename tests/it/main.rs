@@ -11,6 +11,7 @@ mod hostile;
 mod interruption;
 mod keys;
 mod layering;
+mod manager;
 mod postgres_source;
 mod sealed_form;
 mod secrecy;

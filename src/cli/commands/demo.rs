@@ -18,8 +18,8 @@ use crate::clock::Clock;
 use crate::demo;
 use crate::probe::{ProbeOptions, Prober, Report};
 use crate::settings::Settings;
-use crate::survey::{DEFAULT_CONCURRENCY, DEFAULT_LIMIT, DEFAULT_RETRIES, Selection, Summary, survey};
-use crate::tenant::{Role, TenantFilter};
+use crate::survey::{DEFAULT_CONCURRENCY, Selection, Summary, Tester, survey};
+use crate::tenant::TenantFilter;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,18 +43,14 @@ async fn make(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError
     let url = settings.require_database_url()?;
     let failed = |error| CliError::catalogue(&error, &url.origin);
     let catalogue = Arc::new(Catalogue::open(&url.value).await.map_err(failed)?);
-    let options = ProbeOptions {
-        table: settings.probe_table.value.clone(),
-        tenant_column: settings.probe_tenant_column.value.clone(),
-        roles: vec![Role::Service, Role::Anon],
-        limit: DEFAULT_LIMIT,
-        retries: DEFAULT_RETRIES,
-        expiring_within: std::time::Duration::ZERO,
-        named: false,
-    };
+    let options = ProbeOptions { named: false, ..ProbeOptions::from_settings(&settings) };
     let prober = Prober::new(ring, options, Clock::System);
     let selection = Selection::All(catalogue, TenantFilter::default());
-    let outcome = survey(&prober, selection, DEFAULT_CONCURRENCY, std::future::pending(), |_| true).await;
+    let outcome =
+        survey(&Tester::Fresh(prober), selection, None, DEFAULT_CONCURRENCY, std::future::pending(), |_| {
+            true
+        })
+        .await;
     if let Some(error) = outcome.error {
         return Err(failed(error));
     }

@@ -10,8 +10,10 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
 use crate::cli::resolve::Resolved;
+use crate::cli::stores::Place;
 use crate::credential::{Claims, Credential, CredentialKind};
 use crate::sanitize::{message, printable};
+use crate::state::{CachedRow, Found};
 use crate::tenant::{PoolConfig, Role, Tenant};
 use crate::url::Kind;
 
@@ -27,6 +29,10 @@ struct Document {
     pool_config: Option<PoolConfig>,
     tenant_id_in_data_source: String,
     is_cached: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_expiry: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_stale: Option<bool>,
     keys: Keys,
 }
 
@@ -93,12 +99,51 @@ async fn show(
     let Some(tenant) = found.into_iter().flatten().next() else {
         return Err(unknown(&[&args.tenant], &address));
     };
-    let document = Document::new(&tenant, ring);
+    let cached = cached(&tenant, resolved, ring, output).await;
+    let document = Document::new(&tenant, ring, cached.as_ref());
     match output.format() {
         Format::Table => table(&document, output),
         Format::Json | Format::Jsonl => output.json(&document),
     }
     Ok(ExitCode::Ok)
+}
+
+/// The tenant's row in the second cache tier. Without a store, or without the key by which it is believed, none.
+async fn cached(
+    tenant: &Tenant,
+    resolved: &Resolved,
+    ring: Option<&KeyRing>,
+    output: &mut Output,
+) -> Option<CachedRow> {
+    let store = match Place::new(resolved) {
+        Ok(place) => place.open_existing(ring).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.message),
+    };
+    let store = match store {
+        Ok(store) => store?,
+        Err(error) => {
+            output.warning(&format!("whether the tenant is cached is not known: {error}"));
+            return None;
+        }
+    };
+    if ring.is_none() {
+        output.note("whether the tenant is cached cannot be told without the encryption key");
+        return None;
+    }
+    let found = store.read(&tenant.id).await.map(|lookup| lookup.found);
+    store.close().await;
+    match found {
+        Ok(Found::Row(row)) => Some(*row),
+        Ok(Found::Nothing) => None,
+        Ok(Found::Refused(why)) => {
+            output.warning(&format!("the cached row of the tenant is not believed: {why}"));
+            None
+        }
+        Err(error) => {
+            output.warning(&format!("whether the tenant is cached is not known: {error}"));
+            None
+        }
+    }
 }
 
 /// The error of names that no tenant has.
@@ -109,7 +154,7 @@ pub(super) fn unknown(names: &[&String], address: &str) -> CliError {
 }
 
 impl Document {
-    fn new(tenant: &Tenant, ring: Option<&KeyRing>) -> Self {
+    fn new(tenant: &Tenant, ring: Option<&KeyRing>, cached: Option<&CachedRow>) -> Self {
         let source = tenant.source.as_ref();
         Self {
             tenant: Name {
@@ -123,11 +168,23 @@ impl Document {
             region: source.and_then(|source| source.region.clone()),
             pool_config: source.and_then(|source| PoolConfig::parse(source.pool_config.as_deref()?)),
             tenant_id_in_data_source: tenant.id_in_data_source().to_owned(),
-            is_cached: false,
+            is_cached: cached.is_some(),
+            cache_expiry: cached.map(|row| row.expires_at),
+            cache_stale: cached.map(|row| !row.tenant.has_same_source(tenant)),
             keys: Keys {
                 anon: Key::new(tenant, Role::Anon, ring),
                 service: Key::new(tenant, Role::Service, ring),
             },
+        }
+    }
+}
+
+impl Document {
+    fn describe_cache(&self) -> String {
+        match (self.cache_expiry, self.cache_stale) {
+            (Some(expiry), Some(true)) => format!("until {expiry}, STALE: the row says something else now"),
+            (Some(expiry), _) => format!("until {expiry}"),
+            (None, _) => "no".to_owned(),
         }
     }
 }
@@ -185,6 +242,7 @@ fn table(document: &Document, output: &mut Output) {
         ("Kind", document.kind.map_or("-", |kind| kind.as_str()).to_owned()),
         ("Region", or_none(&document.region)),
         ("Connections", pool),
+        ("Cached", document.describe_cache()),
         ("Id in data source", document.tenant_id_in_data_source.clone()),
         ("Anon key", document.keys.anon.describe()),
         ("Service key", document.keys.service.describe()),

@@ -17,11 +17,13 @@ use crate::cli::output::progress::Progress;
 use crate::cli::output::reports::Reports;
 use crate::cli::output::results;
 use crate::cli::resolve::{Resolved, flag};
+use crate::cli::stores::Place;
 use crate::clock::Clock;
 use crate::finding::Finding;
+use crate::manager::{DataSourceManager, StoreStatus, Surroundings};
 use crate::probe::{ProbeOptions, Prober, Report};
 use crate::settings::{Knob, RawValue};
-use crate::survey::{Selection, Summary, Survey, survey};
+use crate::survey::{Refresh, Selection, Summary, Survey, Tester, survey};
 
 /// The answer in JSON.
 #[derive(Serialize)]
@@ -68,6 +70,10 @@ async fn test(
 ) -> Result<ExitCode, CliError> {
     let failed = |error| resolved.unavailable(&error);
     let catalogue = Arc::new(resolved.catalogue().await?);
+    let refresh = if args.cached { None } else { refresh(resolved, &ring, output).await };
+    if let Some(refresh) = &refresh {
+        refresh.mark().await;
+    }
     let address = catalogue.address().to_owned();
     let selection = select(args, &catalogue).await.map_err(|error| match error {
         Refusal::Catalogue(error) => failed(error),
@@ -86,14 +92,16 @@ async fn test(
         expiring_within: args.expiring_within,
         named,
     };
-    let prober = Prober::new(ring, options, Clock::System);
+    let prober = Prober::new(Arc::clone(&ring), options, Clock::System);
+    let tester = if args.cached { cached(resolved, &ring, prober)? } else { Tester::Fresh(prober) };
     let stream = output.format() == Format::Jsonl;
     let mut worst = Verdict::new(args.fail_on);
     let mut failures = 0;
     let mut signal = None;
     let outcome = survey(
-        &prober,
+        &tester,
         selection,
+        refresh.clone(),
         args.concurrency.into(),
         async { signal = Some(interrupt.received().await) },
         |report| {
@@ -108,6 +116,7 @@ async fn test(
     )
     .await;
     progress.finish();
+    end_of_store(&tester, refresh, output).await;
     worst.see_fleet(&outcome.findings);
 
     if outcome.complete && outcome.summary.total == 0 && !args.filter.allow_empty {
@@ -126,6 +135,52 @@ async fn test(
         return Err(CliError::new(ExitCode::Bug, "not every tenant was tested, for a reason that is a bug"));
     }
     Ok(worst.exit_code())
+}
+
+/// The second cache tier, to be refreshed with what is read. Without it the test goes on, with a warning.
+async fn refresh(resolved: &Resolved, ring: &KeyRing, output: &mut Output) -> Option<Arc<Refresh>> {
+    if !resolved.settings.use_shared_cache.value {
+        return None;
+    }
+    let opened = match Place::new(resolved) {
+        Ok(place) => place.open(Some(ring)).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.message),
+    };
+    match opened {
+        Ok(store) => {
+            let ttl = resolved.settings.config_cache_ttl_ms.value;
+            Some(Arc::new(Refresh::new(store, ttl, Clock::System)))
+        }
+        Err(error) => {
+            output.warning(&format!("the cache is not refreshed: {error}"));
+            None
+        }
+    }
+}
+
+/// Tests with what a running service would use.
+fn cached(resolved: &Resolved, ring: &Arc<KeyRing>, prober: Prober) -> Result<Tester, CliError> {
+    // Of no interest to `stats`: it serves nobody.
+    let surroundings = Surroundings { visible: false, ..Surroundings::default() };
+    let manager = DataSourceManager::with(&resolved.settings, KeyRing::clone(ring), surroundings)?;
+    Ok(Tester::Cached(manager, prober))
+}
+
+/// Says what was wrong with the state store, and closes it.
+async fn end_of_store(tester: &Tester, refresh: Option<Arc<Refresh>>, output: &mut Output) {
+    if let Some(error) = refresh.as_ref().and_then(|refresh| refresh.trouble()) {
+        output.warning(&format!("the cache was not refreshed, or in part: {error}"));
+    }
+    if let Tester::Cached(manager, _) = tester {
+        if let StoreStatus::Down(error) = manager.store_status() {
+            output.warning(&format!("tested without the second cache tier: {error}"));
+        }
+        manager.shutdown().await;
+    }
+    // The last reference, unless the survey was interrupted; then the file is closed with the process.
+    if let Some(refresh) = refresh.and_then(Arc::into_inner) {
+        refresh.close().await;
+    }
 }
 
 /// Why there is no selection.

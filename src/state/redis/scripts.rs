@@ -100,6 +100,12 @@ return { g, n, redis.call('HGET', KEYS[1], ARGV[1]) }
 " }
 
 script! {
+    /// Keys: rows. Arguments: tenants. Answers their rows.
+    READ_MANY = [], r"
+return redis.call('HMGET', KEYS[1], unpack(ARGV))
+" }
+
+script! {
     /// Keys: log. Arguments: new generation, new number. Answers generation, number.
     POSITION = [LOG], r"
 local g, n = log_end(KEYS[1])

@@ -1,0 +1,213 @@
+//! Single flight: however many ask for a thing that is not there, it is made once, and all get what came of it.
+//!
+//! The work is a task of its own. Whoever asked first has no special part: anybody may stop waiting, and the work goes
+//! on for the others and for whoever comes next. A result is not kept here: it goes to those who wait, and where it is
+//! to be cached, that is done under the lock that also hears of invalidations. An invalidation during the work makes it
+//! begin again, so that nobody who asks after it gets what was read before it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+
+type Outcome<T, E> = Shared<Pin<Box<dyn Future<Output = Option<Result<T, E>>> + Send>>>;
+
+/// The work that is under way, by what it makes.
+pub(super) struct Flights<K, T, E>(Arc<Mutex<HashMap<K, Flight<T, E>>>>);
+
+struct Flight<T, E> {
+    outcome: Outcome<T, E>,
+    stale: Arc<AtomicBool>,
+}
+
+impl<K, T, E> Default for Flights<K, T, E> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, T, E> Flights<K, T, E>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    /// Waits for the work on `key`, which `work` begins if nobody has. `keep` sees a result that no invalidation has made
+    /// stale, before anybody else can ask anew. `None`: the work was cut off, by a panic or the end of its runtime.
+    pub(super) async fn join<W, F>(
+        &self,
+        key: &K,
+        work: W,
+        keep: impl Fn(&T) + Send + 'static,
+    ) -> Option<Result<T, E>>
+    where
+        W: Fn() -> F + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let outcome = {
+            let mut flights = lock(&self.0);
+            match flights.get(key) {
+                Some(flight) => flight.outcome.clone(),
+                None => {
+                    let flight = self.begin(key.clone(), work, keep);
+                    let outcome = flight.outcome.clone();
+                    flights.insert(key.clone(), flight);
+                    outcome
+                }
+            }
+        };
+        outcome.await
+    }
+
+    fn begin<W, F>(&self, key: K, work: W, keep: impl Fn(&T) + Send + 'static) -> Flight<T, E>
+    where
+        W: Fn() -> F + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let stale = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&stale);
+        let landing = Landing { flights: Arc::clone(&self.0), key, stale: Arc::clone(&stale) };
+        let task = tokio::spawn(async move {
+            loop {
+                heard.store(false, Ordering::Release);
+                let result = work().await;
+                let mut flights = lock(&landing.flights);
+                if result.is_ok() && heard.load(Ordering::Acquire) {
+                    continue;
+                }
+                if let Ok(made) = &result {
+                    keep(made);
+                }
+                flights.remove(&landing.key);
+                return result;
+            }
+        });
+        Flight { outcome: task.map(Result::ok).boxed().shared(), stale }
+    }
+
+    /// Makes what is under way begin again, where `concerns` says so; `then` runs before any of it can end.
+    pub(super) fn invalidate(&self, concerns: impl Fn(&K) -> bool, then: impl FnOnce()) {
+        let flights = lock(&self.0);
+        for (_, flight) in flights.iter().filter(|(key, _)| concerns(key)) {
+            flight.stale.store(true, Ordering::Release);
+        }
+        then();
+    }
+}
+
+/// Takes a flight out of the list however its task ends, so that the next who asks begins another.
+struct Landing<K: Eq + Hash, T, E> {
+    flights: Arc<Mutex<HashMap<K, Flight<T, E>>>>,
+    key: K,
+    stale: Arc<AtomicBool>,
+}
+
+impl<K: Eq + Hash, T, E> Drop for Landing<K, T, E> {
+    fn drop(&mut self) {
+        let mut flights = lock(&self.flights);
+        // Not another's, which has begun since.
+        if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.stale, &self.stale)) {
+            flights.remove(&self.key);
+        }
+    }
+}
+
+/// A panic of another holder cannot have left the map half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thousand_get_one_result_and_nothing_is_kept_of_a_failure() {
+        let flights: Flights<&str, u32, &str> = Flights::default();
+        let runs = Arc::new(AtomicU32::new(0));
+        for round in 1..=2 {
+            let gate = Arc::new(Semaphore::new(0));
+            let all = futures_util::future::join_all((0..1000).map(|_| {
+                let (runs, gate) = (Arc::clone(&runs), Arc::clone(&gate));
+                let work = move || {
+                    let (runs, gate) = (Arc::clone(&runs), Arc::clone(&gate));
+                    async move {
+                        let _ = gate.acquire().await;
+                        let run = runs.fetch_add(1, Ordering::Relaxed);
+                        if run == 0 { Err("failed") } else { Ok(run) }
+                    }
+                };
+                flights.join(&"key", work, |_| ())
+            }));
+            gate.add_permits(1);
+            let expected = if round == 1 { Err("failed") } else { Ok(1) };
+            assert!(all.await.into_iter().all(|result| result == Some(expected)));
+            assert_eq!(runs.load(Ordering::Relaxed), round);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_strands_nobody() {
+        let flights: Arc<Flights<&str, u32, ()>> = Arc::default();
+        let gate = Arc::new(Semaphore::new(0));
+        let ask = |result: u32| {
+            let (flights, gate) = (Arc::clone(&flights), Arc::clone(&gate));
+            async move {
+                let work = move || {
+                    let gate = Arc::clone(&gate);
+                    async move {
+                        let _ = gate.acquire().await;
+                        Ok(result)
+                    }
+                };
+                flights.join(&"key", work, |_| ()).await
+            }
+        };
+        let leader = tokio::spawn(ask(1));
+        tokio::task::yield_now().await;
+        let follower = tokio::spawn(ask(2));
+        tokio::task::yield_now().await;
+        leader.abort();
+        gate.add_permits(1);
+        assert_eq!(follower.await.unwrap(), Some(Ok(1)));
+    }
+
+    #[tokio::test]
+    async fn what_was_invalidated_on_the_way_is_made_again_and_not_kept() {
+        let flights: Arc<Flights<&str, u32, ()>> = Arc::default();
+        let (runs, kept) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let work = {
+            let (flights, runs) = (Arc::downgrade(&flights), Arc::clone(&runs));
+            move || {
+                let (flights, runs) = (flights.clone(), Arc::clone(&runs));
+                async move {
+                    let run = runs.fetch_add(1, Ordering::Relaxed);
+                    if run == 0 {
+                        flights.upgrade().unwrap().invalidate(|key| *key == "key", || ());
+                    }
+                    Ok(run)
+                }
+            }
+        };
+        let keep = Arc::clone(&kept);
+        let result = flights.join(&"key", work, move |run| keep.store(*run + 10, Ordering::Relaxed)).await;
+        assert_eq!((result, kept.load(Ordering::Relaxed)), (Some(Ok(1)), 11));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_no_result_and_the_next_begins_anew() {
+        let flights: Flights<&str, u32, ()> = Flights::default();
+        let fails = || async { panic!("this test wants it") };
+        assert_eq!(flights.join(&"key", fails, |_| ()).await, None);
+        assert_eq!(flights.join(&"key", || async { Ok(2) }, |_| ()).await, Some(Ok(2)));
+    }
+}

@@ -1,0 +1,80 @@
+//! What the clones of a manager share: its parts, and how they forget.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::config::Way;
+use super::configs::{Config, Configs};
+use super::error::ManagerError;
+use super::flight::Flights;
+use super::loader::Loader;
+use super::make::Made;
+use super::pool::Pool;
+use super::shared::Shared;
+use crate::cipher::KeyRing;
+use crate::clock::Ticks;
+use crate::health::Counters;
+use crate::probe::Prober;
+use crate::source::Connector;
+use crate::tenant::{Role, TenantId};
+
+pub(super) struct Inner {
+    pub(super) ring: Arc<KeyRing>,
+    pub(super) ticks: Ticks,
+    pub(super) config_ttl: u64,
+    pub(super) client_ttl: u64,
+    pub(super) cleanup_interval: Duration,
+    /// Whether rows are read from and kept in the state store.
+    pub(super) use_shared_cache: bool,
+    pub(super) configs: Configs,
+    pub(super) config_flights: Flights<(TenantId, Way), Arc<Config>, ManagerError>,
+    pub(super) pool: Pool,
+    pub(super) client_flights: Flights<(TenantId, Role), Made, ManagerError>,
+    pub(super) loader: Loader,
+    pub(super) connector: Connector,
+    pub(super) prober: Prober,
+    pub(super) shared: Arc<Shared>,
+    /// Whether the tasks in the background run.
+    pub(super) running: Arc<AtomicBool>,
+}
+
+impl Inner {
+    /// The live sizes, and the limit of the pool.
+    pub(super) fn sizes(&self) -> Counters {
+        let now = self.ticks.now();
+        let number = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        Counters {
+            config_cache_size: number(self.configs.len(now)),
+            client_cache_size: number(self.pool.len(now)),
+            max_clients: number(self.pool.max()),
+            ..Counters::default()
+        }
+    }
+
+    /// Forgets a tenant, and makes what is being loaded of it begin again.
+    pub(super) fn forget(&self, tenant: &TenantId) {
+        self.config_flights.invalidate(|(of, _)| of == tenant, || self.configs.remove(tenant));
+        self.client_flights.invalidate(|(of, _)| of == tenant, || self.pool.retire_tenant(tenant));
+    }
+
+    /// Forgets all tenants.
+    pub(super) fn forget_all(&self) {
+        self.config_flights.invalidate(|_| true, || self.configs.clear());
+        self.client_flights.invalidate(|_| true, || self.pool.retire_where(|_| true));
+    }
+
+    /// Drops what has expired.
+    pub(super) fn sweep(&self) {
+        let now = self.ticks.now();
+        self.configs.sweep(now);
+        self.pool.retire_where(|client| client.expires <= now);
+    }
+
+    /// Looks after the minimum of connections of every client.
+    pub(super) fn keep_minimum(&self) {
+        for client in self.pool.all() {
+            client.live.keep_minimum();
+        }
+    }
+}

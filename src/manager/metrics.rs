@@ -1,0 +1,191 @@
+//! The counters of this process, and what of them the state store has been told.
+//!
+//! A request touches one of them, with one atomic addition; nothing is sampled. A reset does not touch the counters
+//! but remembers where they stood, so that no count that happens meanwhile is lost or split.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::health::Counters;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    Hit,
+    Miss,
+    Created,
+    Exhausted,
+    SharedHit,
+    SharedMiss,
+}
+
+/// The counters since the process began.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    enabled: bool,
+    counts: [AtomicU64; 6],
+    books: Mutex<Books>,
+}
+
+/// Where the counters stood at certain moments.
+#[derive(Debug, Default)]
+struct Books {
+    /// At the last reset.
+    reset: Counters,
+    /// At the last report that the store has taken.
+    reported: Counters,
+    /// How many reports there were.
+    number: u64,
+    /// The epoch of the store that the counts belong to.
+    epoch: u64,
+    /// A report of which it is not known whether it was taken: where the counters stood.
+    pending: Option<Counters>,
+}
+
+/// The part of a report that the counters know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) number: u64,
+    pub(super) epoch: u64,
+    pub(super) added: Counters,
+}
+
+impl Metrics {
+    pub(super) fn new(enabled: bool) -> Self {
+        Self { enabled, counts: Default::default(), books: Mutex::default() }
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    pub(super) fn count(&self, what: Count) {
+        if self.enabled {
+            self.counts[what as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Counters {
+        let count = |what: Count| self.counts[what as usize].load(Ordering::Relaxed);
+        Counters {
+            cache_hits: count(Count::Hit),
+            cache_misses: count(Count::Miss),
+            total_clients_created: count(Count::Created),
+            pool_exhausted_count: count(Count::Exhausted),
+            shared_hits: count(Count::SharedHit),
+            shared_misses: count(Count::SharedMiss),
+            ..Counters::default()
+        }
+    }
+
+    /// The counts since the last reset.
+    pub(super) fn since_reset(&self) -> Counters {
+        let books = self.books();
+        self.now() - books.reset
+    }
+
+    /// Begins at zero.
+    pub(super) fn reset(&self) {
+        let mut books = self.books();
+        let now = self.now();
+        books.reset = now;
+        books.reported = now;
+        books.pending = None;
+    }
+
+    /// What the next report has to say; the same again while it is not known whether the last one was taken.
+    pub(super) fn due(&self) -> Due {
+        let mut books = self.books();
+        let upto = match books.pending {
+            Some(upto) => upto,
+            None => {
+                books.number += 1;
+                let now = self.now();
+                books.pending = Some(now);
+                now
+            }
+        };
+        Due { number: books.number, epoch: books.epoch, added: upto - books.reported }
+    }
+
+    /// The store has answered the last report with this epoch. Answers whether there was a reset, and whether there is
+    /// nothing more to report.
+    pub(super) fn taken(&self, epoch: u64) -> bool {
+        let mut books = self.books();
+        let first = books.epoch == 0;
+        if books.epoch != epoch {
+            books.epoch = epoch;
+            books.pending = None;
+            if first {
+                // The first report asks for the epoch: what it held is reported again in the right one.
+                return true;
+            }
+            let now = self.now();
+            books.reset = now;
+            books.reported = now;
+            return true;
+        }
+        if let Some(upto) = books.pending.take() {
+            books.reported = upto;
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(hits: u64, misses: u64) -> Counters {
+        Counters { cache_hits: hits, cache_misses: misses, ..Counters::default() }
+    }
+
+    fn count(metrics: &Metrics, hits: u64, misses: u64) {
+        (0..hits).for_each(|_| metrics.count(Count::Hit));
+        (0..misses).for_each(|_| metrics.count(Count::Miss));
+    }
+
+    #[test]
+    fn a_report_whose_answer_was_lost_is_repeated_and_what_came_since_follows() {
+        let metrics = Metrics::new(true);
+        count(&metrics, 3, 1);
+        assert!(
+            metrics.taken({
+                metrics.due();
+                7
+            }),
+            "the first report learns the epoch"
+        );
+        let first = metrics.due();
+        assert_eq!((first.epoch, first.added), (7, counted(3, 1)));
+        count(&metrics, 2, 0);
+        assert_eq!(metrics.due(), first);
+        assert!(!metrics.taken(7));
+        let second = metrics.due();
+        assert_eq!((second.number, second.added), (first.number + 1, counted(2, 0)));
+    }
+
+    #[test]
+    fn after_a_reset_elsewhere_nothing_from_before_is_counted_or_reported() {
+        let metrics = Metrics::new(true);
+        metrics.due();
+        metrics.taken(1);
+        count(&metrics, 5, 5);
+        metrics.due();
+        assert!(metrics.taken(2), "the store is in another epoch");
+        assert_eq!(metrics.since_reset(), Counters::default());
+        count(&metrics, 1, 0);
+        assert_eq!((metrics.since_reset(), metrics.due().added), (counted(1, 0), counted(1, 0)));
+    }
+
+    #[test]
+    fn nothing_is_counted_when_metrics_are_off() {
+        let metrics = Metrics::new(false);
+        count(&metrics, 5, 5);
+        assert_eq!(metrics.since_reset(), Counters::default());
+    }
+}

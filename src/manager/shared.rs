@@ -1,0 +1,235 @@
+//! This process's part in the state store: whether there is one at the moment, and what it is told of us.
+//!
+//! Requests never wait for a store that is known to be away: whoever finds it gone says so here, and a task of its own
+//! tries to reach it again ([`super::background`]). Only the first request of a process waits for the first try, for a
+//! moment: the store is what makes a fresh process quick.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::metrics::Metrics;
+use crate::clock::Clock;
+use crate::health::Counters;
+use crate::memory;
+use crate::state::{Identity, Instance, Location, Position, Report, StateError, StateFailure, StateStore};
+
+/// How long the first request waits for the first try to open the store.
+const FIRST_LIMIT: Duration = Duration::from_secs(3);
+
+/// Whether the store serves.
+#[derive(Clone, Debug)]
+pub enum StoreStatus {
+    /// The first try is under way.
+    Opening,
+    /// It serves, and is here.
+    Up(String),
+    /// It does not, for this reason. Tier 1 and the application database serve on; the store is tried again.
+    Down(StateError),
+}
+
+#[derive(Clone, Debug)]
+enum Status {
+    Opening,
+    Up(Arc<StateStore>),
+    Down(StateError),
+}
+
+/// The store as this process sees it, and this process as the store sees it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    location: Result<Location, StateError>,
+    identity: Identity,
+    status: watch::Sender<Status>,
+    ended: watch::Sender<bool>,
+    /// Whether a request went on before the log of the store was heard for the first time.
+    early: AtomicBool,
+    /// How far this process has followed the log.
+    position: Mutex<Position>,
+    /// Wakes the task that follows the store, when a request has found it gone.
+    pub(super) gone: Notify,
+    pub(super) metrics: Metrics,
+    /// Id, machine, process and beginning; the rest is filled in for each report.
+    me: Instance,
+    /// Whether others get to see this process.
+    visible: bool,
+    /// The last error of a write that left the store in service, so that it is said once and not a thousand times.
+    last: Mutex<Option<StateFailure>>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        location: Result<Location, StateError>,
+        identity: Identity,
+        metrics: Metrics,
+        visible: bool,
+    ) -> Self {
+        let now = identity.clock.now();
+        let me = Instance {
+            id: format!("{:016x}", rand::random::<u64>()),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            pid: std::process::id(),
+            started_at: now,
+            last_seen: now,
+            counters: Counters::default(),
+            resident: None,
+            memory_limit: None,
+        };
+        Self {
+            location,
+            identity,
+            status: watch::Sender::new(Status::Opening),
+            ended: watch::Sender::new(false),
+            early: AtomicBool::new(false),
+            position: Mutex::default(),
+            gone: Notify::new(),
+            metrics,
+            me,
+            visible,
+            last: Mutex::default(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.me.id
+    }
+
+    /// Where the store is, or should be; empty where no setting says it.
+    pub(super) fn address(&self) -> String {
+        self.location.as_ref().map(Location::address).unwrap_or_default()
+    }
+
+    /// The manager ends.
+    pub(super) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Waits for the end of the manager.
+    pub(super) async fn ended(&self) {
+        // The sender is in `self`, and so is there as long as anybody waits.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.identity.clock
+    }
+
+    /// Opens the store.
+    pub(super) async fn open(&self) -> Result<Arc<StateStore>, StateError> {
+        let location = self.location.as_ref().map_err(Clone::clone)?;
+        StateStore::open(location, self.identity.clone()).await.map(Arc::new)
+    }
+
+    /// The store, if it serves.
+    pub(super) async fn store(&self) -> Option<Arc<StateStore>> {
+        let mut status = self.status.subscribe();
+        let decided = status.wait_for(|status| !matches!(status, Status::Opening));
+        if let Ok(Ok(status)) = tokio::time::timeout(FIRST_LIMIT, decided).await
+            && let Status::Up(store) = &*status
+        {
+            return Some(Arc::clone(store));
+        }
+        self.early.store(true, Ordering::Release);
+        None
+    }
+
+    /// Whether anything was read before the log was heard for the first time. Answers once.
+    pub(super) fn was_early(&self) -> bool {
+        self.early.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn status(&self) -> StoreStatus {
+        match &*self.status.borrow() {
+            Status::Opening => StoreStatus::Opening,
+            Status::Up(store) => StoreStatus::Up(store.address().to_owned()),
+            Status::Down(error) => StoreStatus::Down(error.clone()),
+        }
+    }
+
+    /// The error by which the store is away, for who wanted something of it.
+    pub(super) fn why_down(&self) -> StateError {
+        match &*self.status.borrow() {
+            Status::Down(error) => error.clone(),
+            _ => StateError::new(&self.address(), StateFailure::Timeout, None),
+        }
+    }
+
+    pub(super) fn up(&self, store: &Arc<StateStore>) {
+        let before = self.status.send_replace(Status::Up(Arc::clone(store)));
+        if matches!(before, Status::Down(_)) {
+            tracing::info!(store = store.address(), "the state store serves again");
+        }
+    }
+
+    pub(super) fn down(&self, error: StateError) {
+        let before = self.status.send_replace(Status::Down(error.clone()));
+        if !matches!(before, Status::Down(known) if known == error) {
+            tracing::warn!(
+                error = %error,
+                "going on without the state store: invalidations of other processes are not heard until it serves"
+            );
+        }
+    }
+
+    /// A request has met this error.
+    pub(super) fn failed(&self, error: StateError) {
+        match error.failure {
+            // What else may be wrong with a store leaves it readable.
+            StateFailure::Full | StateFailure::ReadOnly | StateFailure::Denied | StateFailure::Other => {
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.replace(error.failure) != Some(error.failure) {
+                    tracing::warn!(error = %error, "the state store did not take what it was to keep");
+                }
+            }
+            _ => {
+                self.down(error);
+                self.gone.notify_one();
+            }
+        }
+    }
+
+    /// Tells the store how this process is. `sizes` are those of now.
+    pub(super) async fn report(&self, store: &StateStore, sizes: Counters) -> Result<(), StateError> {
+        if !self.visible {
+            return Ok(());
+        }
+        let position = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        // Twice where the store is in another epoch than we: the first answer tells which, and takes nothing.
+        for _ in 0..2 {
+            let due = self.metrics.due();
+            let memory = memory::of_this_process();
+            let instance = Instance {
+                last_seen: self.clock().now(),
+                counters: self.metrics.since_reset() + sizes,
+                resident: memory.resident,
+                memory_limit: memory.limit,
+                ..self.me.clone()
+            };
+            let report =
+                Report { instance, number: due.number, epoch: due.epoch, added: due.added, position };
+            let epoch = store.report(&report).await?;
+            if !self.metrics.taken(epoch) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how far this process has followed the log.
+    pub(super) async fn note(&self, store: &StateStore, position: Position) -> Result<(), StateError> {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
+        if self.visible { store.note(&self.me.id, position).await } else { Ok(()) }
+    }
+
+    /// Reports for the last time, and leaves.
+    pub(super) async fn leave(&self) -> Result<(), StateError> {
+        let store = match &*self.status.borrow() {
+            Status::Up(store) if self.visible => Arc::clone(store),
+            _ => return Ok(()),
+        };
+        self.report(&store, Counters::default()).await?;
+        store.leave(&self.me.id).await
+    }
+}
