@@ -7,10 +7,14 @@
 //! own name, which replaces nothing: whoever looks finds either no file or a whole one. Who makes one holds a lock on the
 //! folder, since a log (`-wal`) that an earlier file left behind must go first: SQLite would take it for the new file's.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -98,9 +102,11 @@ fn check(path: &Path) -> Result<Option<FileId>, Trouble> {
         let what = if metadata.is_dir() { "it is a folder" } else { "it is no regular file" };
         return Err(Trouble::new(StateFailure::Foreign, what));
     }
-    let mut header = Vec::with_capacity(100);
-    let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
-    read.map_err(|error| Trouble::io("read the file", &error))?;
+    let header = match header(path, &metadata) {
+        // It was removed or replaced just now: whoever asked looks again.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| Trouble::io("read the file", &error))?,
+    };
     // https://www.sqlite.org/fileformat2.html#the_database_header
     let number =
         |at: usize| header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
@@ -127,6 +133,30 @@ fn check(path: &Path) -> Result<Option<FileId>, Trouble> {
     Ok(Some((metadata.dev(), metadata.ino())))
 }
 
+/// The first 100 bytes of a file, or as many as it has.
+///
+/// The file is never closed again: the system would then release every lock that SQLite holds on it for any connection
+/// of this process, and the next process to close it would take itself for the last and remove the log from under them
+/// (<https://www.sqlite.org/howtocorrupt.html>, 2.2). That is one open file for each store that a process ever uses.
+fn header(path: &Path, metadata: &fs::Metadata) -> io::Result<Vec<u8>> {
+    static LOOKED_AT: Mutex<BTreeMap<FileId, File>> = Mutex::new(BTreeMap::new());
+    let mut looked_at = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    let wanted = (metadata.dev(), metadata.ino());
+    if !looked_at.contains_key(&wanted) {
+        let file = File::open(path)?;
+        let opened = file.metadata()?;
+        // Another file by now, and one that was opened before: the second of its kind must not be closed either.
+        if let Some(second) = looked_at.insert((opened.dev(), opened.ino()), file) {
+            std::mem::forget(second);
+        }
+    }
+    let file = looked_at.get(&wanted).ok_or(io::ErrorKind::NotFound)?;
+    let mut header = vec![0; 100];
+    let length = file.read_at(&mut header, 0)?;
+    header.truncate(length);
+    Ok(header)
+}
+
 /// Makes a store, unless somebody else has just done so.
 async fn make(path: &Path, clock: Clock) -> Result<(), Trouble> {
     let folder = match path.parent() {
@@ -141,7 +171,7 @@ async fn make(path: &Path, clock: Clock) -> Result<(), Trouble> {
         DirBuilder::new().recursive(true).mode(0o700).create(&locked).map_err(failed)?;
         let lock = File::open(&locked).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        if path.symlink_metadata().is_ok() && path.metadata().is_ok() {
+        if path.metadata().is_ok() {
             return Ok(None);
         }
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
@@ -153,7 +183,10 @@ async fn make(path: &Path, clock: Clock) -> Result<(), Trouble> {
     let placed = blocking(path, move |path| {
         let placed =
             filled.and_then(|()| place(&temporary, path).map_err(|e| Trouble::io("make the file", &e)));
-        let _ = fs::remove_file(&temporary);
+        // Where there was no room for it, its log is still there too.
+        for ending in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(beside(&temporary, ending));
+        }
         placed
     });
     let placed = placed.await;
@@ -170,20 +203,27 @@ async fn fill(path: &Path, clock: Clock) -> Result<(), Trouble> {
         "PRAGMA journal_mode = WAL; BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
          {TABLES} INSERT INTO store VALUES ({generation}); COMMIT;"
     );
-    connection.execute(raw_sql(&sql)).await?;
+    let filled = connection.execute(raw_sql(&sql)).await;
     // The last connection writes the log into the file and removes it.
-    Ok(connection.close().await?)
+    let closed = connection.close().await;
+    filled?;
+    Ok(closed?)
 }
 
 /// Gives a complete file its name. A link that leads nowhere is in the way, and is left as it is.
 fn place(temporary: &Path, path: &Path) -> io::Result<()> {
     for ending in ["-wal", "-shm"] {
-        let mut left_behind = path.as_os_str().to_owned();
-        left_behind.push(ending);
-        match fs::remove_file(&left_behind) {
+        match fs::remove_file(beside(path, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
     fs::hard_link(temporary, path)
+}
+
+/// The path with something behind its name.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
