@@ -57,8 +57,8 @@ pub struct Cleared {
     pub tenants: Vec<TenantId>,
     /// How many other processes took note of it.
     pub told: u64,
-    /// Whether it stands in the log, where a process that is away for a moment finds it. Redis refuses that when its
-    /// memory is used up; the rows are gone and the processes that listen are told all the same.
+    /// Whether it stands in the log, where a process that is away for a moment finds it. A Redis server whose memory is
+    /// used up may refuse that; then the rows are gone, those who listen are told, and the others find a gap.
     pub logged: bool,
 }
 

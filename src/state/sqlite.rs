@@ -40,7 +40,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     address: String,
     identity: Identity,
-    line: Line,
+    reader: Line,
+    /// Of its own, so that nobody who reads waits for another process that writes.
+    writer: Line,
     /// Of its own, because SQLite tells a connection of the others' commits only.
     follower: Line,
 }
@@ -51,12 +53,13 @@ impl SqliteStore {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let store = Self {
             address: Location::Sqlite(path.clone()).address(),
-            line: Line::new(&path, identity.clock),
+            reader: Line::new(&path, identity.clock),
+            writer: Line::new(&path, identity.clock),
             follower: Line::new(&path, identity.clock),
             identity,
         };
         let opened = async {
-            store.line.take().await?.keep();
+            store.reader.take().await?.keep();
             Ok(())
         };
         store.limited(opened).await?;
@@ -69,7 +72,7 @@ impl SqliteStore {
 
     pub(super) async fn read(&self, tenant: &TenantId) -> Result<Lookup, StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.reader.take().await?;
             let (stored, position) = rows::read(held.connection(), &self.identity.namespace, tenant).await?;
             held.keep();
             let found = match (&stored, &self.identity.authenticator) {
@@ -94,7 +97,7 @@ impl SqliteStore {
 
     pub(super) async fn position(&self) -> Result<Position, StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.reader.take().await?;
             let position = log::end(held.connection(), &self.identity.namespace).await?;
             held.keep();
             Ok(position)
@@ -113,7 +116,7 @@ impl SqliteStore {
             return Ok(0);
         }
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.writer.take().await?;
             held.connection().execute("BEGIN IMMEDIATE").await?;
             let log = log::behind(held.connection(), namespace, since).await?;
             let stored = match log {
@@ -139,7 +142,7 @@ impl SqliteStore {
         let namespace = &self.identity.namespace;
         let (tenants, position) = self
             .limited(async {
-                let mut held = self.line.take().await?;
+                let mut held = self.writer.take().await?;
                 held.connection().execute("BEGIN IMMEDIATE").await?;
                 let gone = rows::remove(held.connection(), namespace, scope).await?;
                 let position = log::append(held.connection(), namespace, scope.into(), self.now()).await?;
@@ -178,7 +181,7 @@ impl SqliteStore {
 
     pub(super) async fn note(&self, instance: &str, position: Position) -> Result<(), StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.writer.take().await?;
             ledger::note(held.connection(), &self.identity.namespace, instance, position).await?;
             held.keep();
             Ok(())
@@ -188,7 +191,7 @@ impl SqliteStore {
 
     pub(super) async fn report(&self, report: &Report) -> Result<u64, StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.writer.take().await?;
             held.connection().execute("BEGIN IMMEDIATE").await?;
             let namespace = &self.identity.namespace;
             let epoch = ledger::report(held.connection(), namespace, report, self.now()).await?;
@@ -201,7 +204,7 @@ impl SqliteStore {
 
     pub(super) async fn leave(&self, instance: &str) -> Result<(), StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.writer.take().await?;
             ledger::leave(held.connection(), &self.identity.namespace, instance).await?;
             held.keep();
             Ok(())
@@ -211,7 +214,7 @@ impl SqliteStore {
 
     pub(super) async fn totals(&self) -> Result<Totals, StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.reader.take().await?;
             let totals = ledger::totals(held.connection(), &self.identity.namespace, self.now()).await?;
             held.keep();
             Ok(totals)
@@ -222,7 +225,7 @@ impl SqliteStore {
     pub(super) async fn reset(&self, own: Option<&str>) -> Result<u64, StateError> {
         let position = self
             .limited(async {
-                let mut held = self.line.take().await?;
+                let mut held = self.writer.take().await?;
                 held.connection().execute("BEGIN IMMEDIATE").await?;
                 let namespace = &self.identity.namespace;
                 let position =
@@ -238,7 +241,7 @@ impl SqliteStore {
 
     pub(super) async fn rows(&self) -> Result<u64, StateError> {
         self.limited(async {
-            let mut held = self.line.take().await?;
+            let mut held = self.reader.take().await?;
             let count = rows::count(held.connection(), &self.identity.namespace, self.now()).await?;
             held.keep();
             Ok(count)
@@ -248,7 +251,8 @@ impl SqliteStore {
 
     pub(super) async fn close(self) {
         self.follower.close().await;
-        self.line.close().await;
+        self.writer.close().await;
+        self.reader.close().await;
     }
 
     /// How many living instances have followed the log to `position`; waits for them up to the limit. What was to be
@@ -258,7 +262,7 @@ impl SqliteStore {
         let waiting = async {
             loop {
                 let asked = self.limited(async {
-                    let mut held = self.line.take().await?;
+                    let mut held = self.reader.take().await?;
                     let namespace = &self.identity.namespace;
                     let told = ledger::told(held.connection(), namespace, position, own, self.now()).await?;
                     held.keep();

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use boothds::clock::Clock;
-use boothds::state::{Change, Found, Identity, Position, Scope, StateError, StateFailure, StateStore};
+use boothds::state::{CachedRow, Change, Found, Position, Scope, StateError, StateFailure, StateStore};
+use jiff::SignedDuration;
 use tokio::time::timeout;
 
 use crate::state_store::{followed, found, id, identity, location, now, open, report, row, tenants};
@@ -243,6 +244,10 @@ async fn a_server_that_stands_still_is_given_up_in_time_and_one_far_away_is_not(
         let read = timeout(Duration::from_secs(30), store.read(&id("a"))).await.expect("no limit");
         assert_eq!(read.unwrap_err().failure, StateFailure::Timeout);
     }
+    // A thousand who wait for one attempt share its end.
+    let many = futures_util::future::join_all((0..1000).map(|_| store.rows()));
+    let many = timeout(Duration::from_secs(30), many).await.expect("one waits after the other");
+    assert!(many.into_iter().all(|rows| rows.unwrap_err().failure == StateFailure::Timeout));
     server.thaw();
     assert_eq!(found(&store, "a").await, "row");
     // A follower notices it too, by itself, and misses nothing.
@@ -357,10 +362,19 @@ async fn rows_of_a_fleet_are_written_counted_and_cleared_in_batches() {
     let Found::Row(_) = store.read(&id("t1200")).await.unwrap().found else { panic!("too much was cleared") };
     assert_eq!(store.write(&rows, position).await.unwrap(), 1_145);
     assert_eq!(store.invalidate(&Scope::All, None).await.unwrap().tenants.len(), 1_145);
+    // Writers remove what has expired, some of it at a time.
+    let later = Clock::Fixed(now() + SignedDuration::from_mins(10));
+    let later = open(&server.url(), "n", later).await;
+    let since = later.position().await.unwrap();
+    store.write(&rows, since).await.unwrap();
+    let late = CachedRow { expires_at: now() + SignedDuration::from_hours(1), ..row("late") };
+    for _ in 0..32 * 16 {
+        assert_eq!(later.write(std::slice::from_ref(&late), since).await.unwrap(), 1);
+    }
+    assert_eq!(server.cli(&["HLEN", "boothds:{n}:rows"]), "1");
+    store.invalidate(&Scope::All, None).await.unwrap();
     // Rows go by themselves when the last has expired.
-    let keyed = Identity { ..identity("n", Clock::Fixed(now())) };
-    let again = StateStore::open(&location(&server.url()), keyed).await.unwrap();
-    again.write(&[row("a")], again.position().await.unwrap()).await.unwrap();
+    store.write(&[row("a")], store.position().await.unwrap()).await.unwrap();
     let left: i64 = server.cli(&["PTTL", "boothds:{n}:rows"]).parse().unwrap();
     assert!((1..=300_000).contains(&left), "{left}");
 }

@@ -301,9 +301,13 @@ async fn another_writer_is_waited_for_and_given_up_in_time_while_reading_goes_on
     let mut line = String::new();
     std::io::BufReader::new(stdout.unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
-    assert_eq!(found(&store, "a").await, "row");
     let since = store.position().await.unwrap();
-    assert_eq!(store.write(&[row("c")], since).await.unwrap_err().failure, StateFailure::Timeout);
+    let rows = [row("c")];
+    let mut writing = std::pin::pin!(store.write(&rows, since));
+    assert!(timeout(Duration::from_millis(300), &mut writing).await.is_err());
+    assert_eq!(found(&store, "a").await, "row");
+    assert!(timeout(Duration::from_millis(1), &mut writing).await.is_err(), "it did not wait");
+    assert_eq!(writing.await.unwrap_err().failure, StateFailure::Timeout);
     writeln!(stdin, "COMMIT; SELECT 'done';").unwrap();
     assert_eq!(store.write(&[row("c")], since).await.unwrap(), 1);
 }

@@ -12,7 +12,7 @@ use ::redis::{
     IntoConnectionInfo, RedisConnectionInfo, RedisError, ScriptInvocation,
 };
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::scripts;
 use crate::sanitize::message;
@@ -36,11 +36,12 @@ pub(super) struct Line {
     slot: Mutex<Slot>,
 }
 
-/// The connection, and how many there were before it.
+/// The connection, how many there were before it, and the last attempt that failed.
 #[derive(Default)]
 struct Slot {
     connection: Option<MultiplexedConnection>,
     number: u64,
+    failed: Option<(Instant, StateError)>,
 }
 
 impl std::fmt::Debug for Line {
@@ -131,10 +132,31 @@ impl Line {
 
     /// The connection, its number, and whether it was made for this.
     async fn connection(&self) -> Result<(MultiplexedConnection, u64, bool), StateError> {
+        let asked = Instant::now();
         let mut slot = self.slot.lock().await;
         if let Some(connection) = &slot.connection {
             return Ok((connection.clone(), slot.number, false));
         }
+        // Those who waited for an attempt share its failure: one after the other they would wait for ever.
+        if let Some((_, error)) = slot.failed.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(error.clone());
+        }
+        match self.open().await {
+            Ok(connection) => {
+                slot.number += 1;
+                slot.connection = Some(connection.clone());
+                slot.failed = None;
+                Ok((connection, slot.number, true))
+            }
+            Err(error) => {
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a connection to a server whose format is known.
+    async fn open(&self) -> Result<MultiplexedConnection, StateError> {
         // The limits here are the outer ones.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let connecting = async {
@@ -149,17 +171,14 @@ impl Line {
         let format = std::str::from_utf8(&format).ok().and_then(|text| text.parse::<u64>().ok());
         let refused = |failure, why: &str| Err(StateError::new(&self.address, failure, Some(why)));
         match format {
-            Some(FORMAT) => {}
+            Some(FORMAT) => Ok(connection),
             Some(format) if format > FORMAT => {
                 let why =
                     format!("the format of {} is {format}, and this version knows {FORMAT}", self.format_key);
-                return refused(StateFailure::Newer, &why);
+                refused(StateFailure::Newer, &why)
             }
-            _ => return refused(StateFailure::Corrupt, &format!("{} is no format", self.format_key)),
+            _ => refused(StateFailure::Corrupt, &format!("{} is no format", self.format_key)),
         }
-        slot.number += 1;
-        slot.connection = Some(connection.clone());
-        Ok((connection, slot.number, true))
     }
 
     /// Forgets a connection, unless somebody has made a new one meanwhile.
