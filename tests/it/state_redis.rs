@@ -84,7 +84,7 @@ async fn a_user_a_database_number_and_a_prefix_keep_to_themselves() {
     let start = store.position().await.unwrap();
     store.write(&[row("a")], start).await.unwrap();
     assert_eq!((found(&store, "a").await, store.rows().await.unwrap()), ("row", 1));
-    store.report(&report("i", 64, 0, 1)).await.unwrap();
+    store.report(&report("i", 1, 0, 1)).await.unwrap();
     assert_eq!(store.totals().await.unwrap().counts.cache_hits, 1);
     store.invalidate(&tenants(&["a"]), None).await.unwrap();
     store.invalidate(&Scope::All, None).await.unwrap();
@@ -343,7 +343,7 @@ async fn an_instance_without_a_sign_of_life_is_gone_and_its_counts_stay() {
     server.cli(&["HSET", instances, "old", &format!("{} {content}", seen - 20)]);
     assert_eq!(store.totals().await.unwrap().instances.len(), 0);
     server.cli(&["HSET", instances, "old", &format!("{} {content}", seen - 90_000)]);
-    store.report(&report("new", 64, epoch, 1)).await.unwrap();
+    store.report(&report("new", 1, epoch, 1)).await.unwrap();
     assert_eq!(server.cli(&["HKEYS", instances]), "new");
     assert_eq!(store.totals().await.unwrap().counts.cache_hits, 6);
 }

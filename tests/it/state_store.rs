@@ -298,6 +298,31 @@ async fn a_clock_that_jumps_makes_misses_and_never_a_row_that_lives_longer() {
     }
 }
 
+#[tokio::test]
+async fn calls_that_are_given_up_halfway_leave_nothing_locked_and_nothing_counted_twice() {
+    for place in Place::all() {
+        let store = place.open("n").await;
+        let since = store.position().await.unwrap();
+        let rows: Vec<_> = (0..50).map(|number| row(&format!("t{number}"))).collect();
+        let mut epoch = 0;
+        for number in 1..=60 {
+            let soon = |part: u64| Duration::from_micros((number * 37 + part * 101) % 2_000);
+            let _ = timeout(soon(1), store.write(&rows, since)).await;
+            let _ = timeout(soon(2), store.read(&id("t1"))).await;
+            let _ = timeout(soon(3), store.follow(since)).await;
+            let report = report("i", number, epoch, 1);
+            // The answer is lost, and the same report is sent again.
+            let _ = timeout(soon(4), store.report(&report)).await;
+            epoch = store.report(&report).await.unwrap();
+        }
+        assert_eq!(store.totals().await.unwrap().counts.cache_hits, 60);
+        let _ = timeout(Duration::from_micros(200), store.invalidate(&Scope::All, None)).await;
+        assert!(store.invalidate(&Scope::All, None).await.unwrap().tenants.len() <= 50);
+        let since = store.position().await.unwrap();
+        assert_eq!(store.write(&rows, since).await.unwrap(), 50);
+    }
+}
+
 /// What one of several processes does to a store: 40 rows, 40 reports, 2 invalidations.
 async fn work(url: &str, name: &str) {
     let store = open(url, "n", Clock::Fixed(now())).await;

@@ -181,7 +181,8 @@ return { g, n, 1, {} }
 script! {
     /// Keys: totals, instances. Arguments: id, number, epoch, new epoch, now in milliseconds, instance, instance without
     /// counts, then names of counts and what is added by turns. Answers the epoch. The time of the server is the sign
-    /// of life: the instances' own clocks may differ.
+    /// of life: the instances' own clocks may differ. With its first report and now and then each instance forgets those that
+    /// gave none for a day.
     REPORT = [], r"
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then
@@ -199,7 +200,7 @@ if ARGV[3] == '0' or ARGV[3] == epoch then
   end
 end
 redis.call('HSET', KEYS[2], ARGV[1], seen .. ' ' .. content)
-if tonumber(ARGV[2]) % 64 == 0 then
+if tonumber(ARGV[2]) % 64 == 1 then
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all, 2 do
     if (tonumber(string.match(all[i + 1], '^(%d+) ')) or 0) < seen - 86400 then
