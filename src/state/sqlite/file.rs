@@ -196,9 +196,9 @@ async fn make(path: &Path, clock: Clock) -> Result<(), Trouble> {
 
 async fn fill(path: &Path, clock: Clock) -> Result<(), Trouble> {
     let mut connection = options(path).connect().await?;
-    // Grows from file to file, also when two are made within a millisecond.
+    // Grows from file to file, and differs also when two are made within a millisecond or by a clock that went back.
     let random = i64::from(rand::random::<u32>() >> 12);
-    let generation = (clock.now().as_millisecond().max(0) << 20) | random;
+    let generation = (clock.now().as_millisecond().clamp(1, (1 << 42) - 1) << 20) | random;
     let sql = format!(
         "PRAGMA journal_mode = WAL; BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
          {TABLES} INSERT INTO store VALUES ({generation}); COMMIT;"
