@@ -64,7 +64,6 @@ pub use client::{
 pub use config::{ConnectionConfig, ConnectionInfo, PoolSettings};
 use configs::Configs;
 pub use error::{ManagerError, SetupError};
-use flight::Flights;
 pub use global::{tenant_client, tenant_id_in_data_source};
 use inner::Inner;
 use loader::Loader;
@@ -157,9 +156,9 @@ impl DataSourceManager {
             cleanup_interval: Duration::from_millis(settings.cache_cleanup_interval_ms.value),
             use_shared_cache: settings.use_shared_cache.value,
             configs: Configs::new(configs::LIMIT),
-            config_flights: Flights::default(),
+            config_flights: Default::default(),
             pool: Pool::new(usize::try_from(settings.max_clients.value).unwrap_or(usize::MAX)),
-            client_flights: Flights::default(),
+            client_flights: Default::default(),
             loader: Loader::new(url),
             connector: Connector::for_service(),
             prober,

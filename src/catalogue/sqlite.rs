@@ -9,11 +9,12 @@ use tokio::time::timeout;
 
 use super::query::{Dialect, tenant};
 use super::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT, Schema, machine};
+use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
+use crate::sqlite_file::{self, Presence};
 use crate::tenant::Tenant;
 use crate::url::{Address, SourceUrl};
-use crate::{diagnosis, sqlite_file};
 
 const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
 
@@ -23,6 +24,7 @@ pub struct SqliteCatalogue {
     address: String,
     schema: Schema,
     connection: Mutex<SqliteConnection>,
+    _presence: Presence,
 }
 
 impl SqliteCatalogue {
@@ -31,11 +33,11 @@ impl SqliteCatalogue {
         let address = Address::Sqlite(path.clone()).endpoint();
         let failed = |source| CatalogueError::Connect { address: address.clone(), source };
         let opened = timeout(CONNECT_LIMIT, sqlite_file::open(&path)).await;
-        let mut connection =
+        let (mut connection, presence) =
             opened.unwrap_or_else(|_| Err(Failure::new(FailureClass::Timeout))).map_err(failed)?;
         let columns = ask(&mut connection, COLUMNS, |row| Ok((row.try_get(0)?, row.try_get(1)?))).await;
         let schema = Schema::check(Dialect::Sqlite, &columns.map_err(failed)?, &address)?;
-        Ok(Self { address, schema, connection: Mutex::new(connection) })
+        Ok(Self { address, schema, connection: Mutex::new(connection), _presence: presence })
     }
 
     /// See [`super::Catalogue::identity`]. A file has one name, whatever links lead to it.

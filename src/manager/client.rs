@@ -22,19 +22,22 @@ use crate::url::Kind;
 const LEFT: usize = 1 << (usize::BITS - 1);
 
 /// A client in the pool, or one that has left it and is still in use.
+// What a hit touches comes first, beside the counts of its `Arc`: with thousands of clients the time of a hit is the
+// number of cache lines it fetches.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Client {
-    pub(super) role: Role,
-    pub(super) config: Arc<Config>,
-    pub(super) live: Live,
+    leases: AtomicUsize,
+    /// When it was last lent, in ticks.
+    pub(super) used: AtomicU64,
     /// In ticks.
     pub(super) expires: u64,
     /// Until when, in ticks, its configuration is known to hold.
     pub(super) verified: AtomicU64,
-    /// When it was last lent, in ticks.
-    pub(super) used: AtomicU64,
-    leases: AtomicUsize,
+    pub(super) role: Role,
     closing: AtomicBool,
+    pub(super) config: Arc<Config>,
+    pub(super) live: Live,
 }
 
 impl Client {

@@ -127,7 +127,8 @@ impl ConnectionInfo {
 
 /// The id that a caller means: a UUID in capitals is the same, and stands in the database in small letters.
 pub(super) fn canonical(tenant: &str) -> TenantId {
-    TenantId::new(if TenantId::is_uuid(tenant) { tenant.to_ascii_lowercase() } else { tenant.to_owned() })
+    let capitals = tenant.bytes().any(|byte| byte.is_ascii_uppercase()) && TenantId::is_uuid(tenant);
+    TenantId::new(if capitals { tenant.to_ascii_lowercase() } else { tenant.to_owned() })
 }
 
 /// The data source of a row that has one, as every kept row does.
@@ -153,16 +154,20 @@ impl Inner {
         {
             return Ok(config);
         }
-        let (inner, id) = (Arc::clone(self), tenant.clone());
-        let work = move || {
-            let (inner, id) = (Arc::clone(&inner), id.clone());
-            async move { inner.fetch(&id, way).await }
+        let work = || {
+            let (inner, id) = (Arc::clone(self), tenant.clone());
+            let work = move || {
+                let (inner, id) = (Arc::clone(&inner), id.clone());
+                async move { inner.fetch(&id, way).await }
+            };
+            (tenant.clone(), work)
         };
         let keeper = Arc::clone(self);
         let keep = move |config: &Arc<Config>| {
             keeper.configs.insert(Arc::clone(config), keeper.ticks.now());
         };
-        let joined = self.config_flights.join(&(tenant.clone(), way), work, keep).await;
+        let flights = &self.config_flights[usize::from(way == Way::Any)];
+        let joined = flights.join(tenant, work, keep).await;
         joined.unwrap_or_else(|| Err(ManagerError::CutOff(tenant.clone())))
     }
 

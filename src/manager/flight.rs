@@ -5,6 +5,7 @@
 //! to be cached, that is done under the lock that also hears of invalidations. An invalidation during the work makes it
 //! begin again, so that nobody who asks after it gets what was read before it.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
@@ -12,13 +13,16 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
 type Outcome<T, E> = Shared<Pin<Box<dyn Future<Output = Option<Result<T, E>>> + Send>>>;
 
 /// The work that is under way, by what it makes.
-pub(super) struct Flights<K, T, E>(Arc<Mutex<HashMap<K, Flight<T, E>>>>);
+pub(super) struct Flights<K, T, E>(Running<K, T, E>);
+
+type Running<K, T, E> = Arc<Mutex<HashMap<K, Flight<T, E>, RandomState>>>;
 
 struct Flight<T, E> {
     outcome: Outcome<T, E>,
@@ -37,31 +41,32 @@ where
     T: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    /// Waits for the work on `key`, which `work` begins if nobody has. `keep` sees a result that no invalidation has made
-    /// stale, before anybody else can ask anew. `None`: the work was cut off, by a panic or the end of its runtime.
-    pub(super) async fn join<W, F>(
+    /// What will become of the work on `key`, which is begun if nobody has: `work` then makes the key and the work, which
+    /// is done as often as it takes until no invalidation comes in between; `keep` sees the result before anybody else
+    /// can ask anew. `None`: the work was cut off, by a panic or the end of its runtime.
+    ///
+    /// Who joins pays for a look into a map and no more.
+    pub(super) fn join<Q, W, F>(
         &self,
-        key: &K,
-        work: W,
+        key: &Q,
+        work: impl FnOnce() -> (K, W),
         keep: impl Fn(&T) + Send + 'static,
-    ) -> Option<Result<T, E>>
+    ) -> Outcome<T, E>
     where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
         W: Fn() -> F + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let outcome = {
-            let mut flights = lock(&self.0);
-            match flights.get(key) {
-                Some(flight) => flight.outcome.clone(),
-                None => {
-                    let flight = self.begin(key.clone(), work, keep);
-                    let outcome = flight.outcome.clone();
-                    flights.insert(key.clone(), flight);
-                    outcome
-                }
-            }
-        };
-        outcome.await
+        let mut flights = lock(&self.0);
+        if let Some(flight) = flights.get(key) {
+            return flight.outcome.clone();
+        }
+        let (key, work) = work();
+        let flight = self.begin(key.clone(), work, keep);
+        let outcome = flight.outcome.clone();
+        flights.insert(key, flight);
+        outcome
     }
 
     fn begin<W, F>(&self, key: K, work: W, keep: impl Fn(&T) + Send + 'static) -> Flight<T, E>
@@ -90,10 +95,19 @@ where
         Flight { outcome: task.map(Result::ok).boxed().shared(), stale }
     }
 
-    /// Makes what is under way begin again, where `concerns` says so; `then` runs before any of it can end.
-    pub(super) fn invalidate(&self, concerns: impl Fn(&K) -> bool, then: impl FnOnce()) {
+    /// Makes the work on `key` begin again, if it is under way; `then` runs before it can end.
+    pub(super) fn invalidate(&self, key: &K, then: impl FnOnce()) {
         let flights = lock(&self.0);
-        for (_, flight) in flights.iter().filter(|(key, _)| concerns(key)) {
+        if let Some(flight) = flights.get(key) {
+            flight.stale.store(true, Ordering::Release);
+        }
+        then();
+    }
+
+    /// The same for all that is under way.
+    pub(super) fn invalidate_all(&self, then: impl FnOnce()) {
+        let flights = lock(&self.0);
+        for flight in flights.values() {
             flight.stale.store(true, Ordering::Release);
         }
         then();
@@ -102,7 +116,7 @@ where
 
 /// Takes a flight out of the list however its task ends, so that the next who asks begins another.
 struct Landing<K: Eq + Hash, T, E> {
-    flights: Arc<Mutex<HashMap<K, Flight<T, E>>>>,
+    flights: Running<K, T, E>,
     key: K,
     stale: Arc<AtomicBool>,
 }
@@ -146,7 +160,7 @@ mod tests {
                         if run == 0 { Err("failed") } else { Ok(run) }
                     }
                 };
-                flights.join(&"key", work, |_| ())
+                flights.join("key", || ("key", work), |_| ())
             }));
             gate.add_permits(1);
             let expected = if round == 1 { Err("failed") } else { Ok(1) };
@@ -169,7 +183,7 @@ mod tests {
                         Ok(result)
                     }
                 };
-                flights.join(&"key", work, |_| ()).await
+                flights.join("key", || ("key", work), |_| ()).await
             }
         };
         let leader = tokio::spawn(ask(1));
@@ -192,14 +206,15 @@ mod tests {
                 async move {
                     let run = runs.fetch_add(1, Ordering::Relaxed);
                     if run == 0 {
-                        flights.upgrade().unwrap().invalidate(|key| *key == "key", || ());
+                        flights.upgrade().unwrap().invalidate(&"key", || ());
                     }
                     Ok(run)
                 }
             }
         };
         let keep = Arc::clone(&kept);
-        let result = flights.join(&"key", work, move |run| keep.store(*run + 10, Ordering::Relaxed)).await;
+        let result =
+            flights.join("key", || ("key", work), move |run| keep.store(*run + 10, Ordering::Relaxed)).await;
         assert_eq!((result, kept.load(Ordering::Relaxed)), (Some(Ok(1)), 11));
     }
 
@@ -207,7 +222,7 @@ mod tests {
     async fn a_panic_is_no_result_and_the_next_begins_anew() {
         let flights: Flights<&str, u32, ()> = Flights::default();
         let fails = || async { panic!("this test wants it") };
-        assert_eq!(flights.join(&"key", fails, |_| ()).await, None);
-        assert_eq!(flights.join(&"key", || async { Ok(2) }, |_| ()).await, Some(Ok(2)));
+        assert_eq!(flights.join("key", || ("key", fails), |_| ()).await, None);
+        assert_eq!(flights.join("key", || ("key", || async { Ok(2) }), |_| ()).await, Some(Ok(2)));
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::config::Way;
 use super::configs::{Config, Configs};
 use super::error::ManagerError;
 use super::flight::Flights;
@@ -17,7 +16,7 @@ use crate::clock::Ticks;
 use crate::health::Counters;
 use crate::probe::Prober;
 use crate::source::Connector;
-use crate::tenant::{Role, TenantId};
+use crate::tenant::TenantId;
 
 pub(super) struct Inner {
     pub(super) ring: Arc<KeyRing>,
@@ -28,9 +27,11 @@ pub(super) struct Inner {
     /// Whether rows are read from and kept in the state store.
     pub(super) use_shared_cache: bool,
     pub(super) configs: Configs,
-    pub(super) config_flights: Flights<(TenantId, Way), Arc<Config>, ManagerError>,
+    /// Rows on their way, by any way and from the application database alone.
+    pub(super) config_flights: [Flights<TenantId, Arc<Config>, ManagerError>; 2],
     pub(super) pool: Pool,
-    pub(super) client_flights: Flights<(TenantId, Role), Made, ManagerError>,
+    /// Clients on their way, by role.
+    pub(super) client_flights: [Flights<TenantId, Made, ManagerError>; 2],
     pub(super) loader: Loader,
     pub(super) connector: Connector,
     pub(super) prober: Prober,
@@ -54,14 +55,22 @@ impl Inner {
 
     /// Forgets a tenant, and makes what is being loaded of it begin again.
     pub(super) fn forget(&self, tenant: &TenantId) {
-        self.config_flights.invalidate(|(of, _)| of == tenant, || self.configs.remove(tenant));
-        self.client_flights.invalidate(|(of, _)| of == tenant, || self.pool.retire_tenant(tenant));
+        for flights in &self.config_flights {
+            flights.invalidate(tenant, || self.configs.remove(tenant));
+        }
+        for flights in &self.client_flights {
+            flights.invalidate(tenant, || self.pool.retire_tenant(tenant));
+        }
     }
 
     /// Forgets all tenants.
     pub(super) fn forget_all(&self) {
-        self.config_flights.invalidate(|_| true, || self.configs.clear());
-        self.client_flights.invalidate(|_| true, || self.pool.retire_where(|_| true));
+        for flights in &self.config_flights {
+            flights.invalidate_all(|| self.configs.clear());
+        }
+        for flights in &self.client_flights {
+            flights.invalidate_all(|| self.pool.retire_where(|_| true));
+        }
     }
 
     /// Drops what has expired.

@@ -17,7 +17,7 @@ const BATCH: usize = 500;
 
 type Answer = Result<Option<Tenant>, CatalogueError>;
 
-/// The application database, opened when the first row is wanted.
+/// The application database, opened when the first row is wanted; a SQLite file for each question.
 #[derive(Debug)]
 pub(super) struct Loader {
     url: Secret,
@@ -86,10 +86,15 @@ impl Loader {
         if catalogue.is_none() {
             *catalogue = Some(Catalogue::open(&self.url).await?);
         }
-        match catalogue {
+        let found = match catalogue {
             Some(catalogue) => catalogue.find(names).await,
             None => Ok(vec![None; names.len()]),
+        };
+        // A SQLite file that nobody had open is read as one that does not change: true for a question, not for hours.
+        if let Some(file) = catalogue.take_if(|catalogue| matches!(catalogue, Catalogue::Sqlite(_))) {
+            file.close().await;
         }
+        found
     }
 
     /// Ends the connection in good order.

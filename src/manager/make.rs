@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Inner;
+use futures_util::future::BoxFuture;
+
 use super::background;
 use super::client::{Client, TenantClient};
 use super::config::{Way, canonical, source_of};
@@ -51,22 +53,33 @@ impl Drop for Tally<'_> {
 }
 
 impl Inner {
-    /// A client of a tenant that memory cannot serve as it is.
-    pub(super) async fn make(self: &Arc<Self>, tenant: &str, role: Role) -> Result<Made, ManagerError> {
+    /// A client of a tenant that memory cannot serve as it is. On the heap, so that a request that memory does serve
+    /// carries none of it.
+    pub(super) fn make<'a>(
+        self: &'a Arc<Self>,
+        tenant: &'a str,
+        role: Role,
+    ) -> BoxFuture<'a, Result<Made, ManagerError>> {
         background::begin(self);
         let tenant = canonical(tenant);
-        let (inner, id) = (Arc::clone(self), tenant.clone());
-        let work = move || {
-            let (inner, id) = (Arc::clone(&inner), id.clone());
-            async move { inner.make_alone(&id, role).await }
+        let work = || {
+            let (inner, id) = (Arc::clone(self), tenant.clone());
+            let work = move || {
+                let (inner, id) = (Arc::clone(&inner), id.clone());
+                async move { inner.make_alone(&id, role).await }
+            };
+            (tenant.clone(), work)
         };
-        let joined = self.client_flights.join(&(tenant.clone(), role), work, |_| ()).await;
-        let made = joined.unwrap_or(Err(ManagerError::CutOff(tenant)));
-        if let Err(ManagerError::Exhausted { .. }) = made {
-            // Once for each request that was refused.
-            self.shared.metrics.count(Count::Exhausted);
-        }
-        made
+        let flights = &self.client_flights[usize::from(role == Role::Service)];
+        let joined = flights.join(&tenant, work, |_| ());
+        Box::pin(async move {
+            let made = joined.await.unwrap_or_else(|| Err(ManagerError::CutOff(tenant)));
+            if let Err(ManagerError::Exhausted { .. }) = made {
+                // Once for each request that was refused.
+                self.shared.metrics.count(Count::Exhausted);
+            }
+            made
+        })
     }
 
     async fn make_alone(self: &Arc<Self>, tenant: &TenantId, role: Role) -> Result<Made, ManagerError> {

@@ -112,27 +112,21 @@ impl Metrics {
         Due { number: books.number, epoch: books.epoch, added: upto - books.reported }
     }
 
-    /// The store has answered the last report with this epoch. Answers whether there was a reset, and whether there is
-    /// nothing more to report.
-    pub(super) fn taken(&self, epoch: u64) -> bool {
+    /// The store has answered the last report with this epoch. Another one than the report's means that there was a
+    /// reset and nothing was taken; but the first report names none, and is taken in whatever epoch it meets.
+    pub(super) fn taken(&self, epoch: u64) {
         let mut books = self.books();
-        let first = books.epoch == 0;
-        if books.epoch != epoch {
-            books.epoch = epoch;
-            books.pending = None;
-            if first {
-                // The first report asks for the epoch: what it held is reported again in the right one.
-                return true;
+        if books.epoch == epoch || books.epoch == 0 {
+            if let Some(upto) = books.pending.take() {
+                books.reported = upto;
             }
+        } else {
             let now = self.now();
             books.reset = now;
             books.reported = now;
-            return true;
+            books.pending = None;
         }
-        if let Some(upto) = books.pending.take() {
-            books.reported = upto;
-        }
-        false
+        books.epoch = epoch;
     }
 }
 
@@ -153,20 +147,14 @@ mod tests {
     fn a_report_whose_answer_was_lost_is_repeated_and_what_came_since_follows() {
         let metrics = Metrics::new(true);
         count(&metrics, 3, 1);
-        assert!(
-            metrics.taken({
-                metrics.due();
-                7
-            }),
-            "the first report learns the epoch"
-        );
         let first = metrics.due();
-        assert_eq!((first.epoch, first.added), (7, counted(3, 1)));
+        assert_eq!((first.epoch, first.added), (0, counted(3, 1)));
         count(&metrics, 2, 0);
         assert_eq!(metrics.due(), first);
-        assert!(!metrics.taken(7));
+        metrics.taken(7);
         let second = metrics.due();
-        assert_eq!((second.number, second.added), (first.number + 1, counted(2, 0)));
+        assert_eq!((second.number, second.epoch), (first.number + 1, 7));
+        assert_eq!((second.added, metrics.since_reset()), (counted(2, 0), counted(5, 1)));
     }
 
     #[test]
@@ -176,7 +164,8 @@ mod tests {
         metrics.taken(1);
         count(&metrics, 5, 5);
         metrics.due();
-        assert!(metrics.taken(2), "the store is in another epoch");
+        // The store is in another epoch.
+        metrics.taken(2);
         assert_eq!(metrics.since_reset(), Counters::default());
         count(&metrics, 1, 0);
         assert_eq!((metrics.since_reset(), metrics.due().added), (counted(1, 0), counted(1, 0)));

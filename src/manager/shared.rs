@@ -196,24 +196,18 @@ impl Shared {
             return Ok(());
         }
         let position = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
-        // Twice where the store is in another epoch than we: the first answer tells which, and takes nothing.
-        for _ in 0..2 {
-            let due = self.metrics.due();
-            let memory = memory::of_this_process();
-            let instance = Instance {
-                last_seen: self.clock().now(),
-                counters: self.metrics.since_reset() + sizes,
-                resident: memory.resident,
-                memory_limit: memory.limit,
-                ..self.me.clone()
-            };
-            let report =
-                Report { instance, number: due.number, epoch: due.epoch, added: due.added, position };
-            let epoch = store.report(&report).await?;
-            if !self.metrics.taken(epoch) {
-                break;
-            }
-        }
+        let due = self.metrics.due();
+        let memory = memory::of_this_process();
+        let instance = Instance {
+            last_seen: self.clock().now(),
+            counters: self.metrics.since_reset() + sizes,
+            resident: memory.resident,
+            memory_limit: memory.limit,
+            ..self.me.clone()
+        };
+        let report = Report { instance, number: due.number, epoch: due.epoch, added: due.added, position };
+        let epoch = store.report(&report).await?;
+        self.metrics.taken(epoch);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! outlive the request that opened them. Nothing connects when a [`Live`] is made: the first who needs a connection
 //! opens it, and [`Live::keep_minimum`] opens in the background what the row wants kept open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Sqlite, SqlitePool};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::rest::RestClient;
@@ -21,6 +22,7 @@ use crate::diagnosis;
 use crate::driver::apart;
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
+use crate::sqlite_file::Presence;
 use crate::tenant::PoolConfig;
 
 /// The most connections that one client may hold, whatever its row says.
@@ -64,6 +66,8 @@ pub struct PostgresPool {
 #[derive(Debug)]
 pub struct FilePool {
     pool: SqlitePool,
+    path: PathBuf,
+    presence: OnceCell<Presence>,
 }
 
 impl Live {
@@ -208,7 +212,7 @@ impl FilePool {
         // An absolute path is no name that SQLite would take for something else, such as `:memory:` or `file:…`.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let options = SqliteConnectOptions::new()
-            .filename(path)
+            .filename(&path)
             .create_if_missing(false)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
@@ -219,7 +223,7 @@ impl FilePool {
             .idle_timeout(IDLE_LIMIT)
             .max_lifetime(AGE_LIMIT)
             .test_before_acquire(false);
-        Self { pool: pool.connect_lazy_with(options) }
+        Self { pool: pool.connect_lazy_with(options), path, presence: OnceCell::new() }
     }
 
     /// Lends a connection.
@@ -227,6 +231,11 @@ impl FilePool {
     /// # Errors
     /// A [`Failure`].
     pub async fn acquire(&self) -> Result<PoolConnection<Sqlite>, Failure> {
+        let present = async || {
+            let path = self.path.clone();
+            tokio::task::spawn_blocking(move || Presence::new(&path)).await
+        };
+        self.presence.get_or_try_init(present).await.map_err(|_| Failure::new(FailureClass::Internal))?;
         self.pool.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => {
                 let most = self.pool.options().get_max_connections();

@@ -10,8 +10,8 @@ use crate::sql::sqlite_literal;
 use crate::{diagnosis, sqlite_file};
 
 pub(super) async fn ask(path: &Path, question: &Question) -> Answer {
-    let mut connection = match sqlite_file::open(path).await {
-        Ok(connection) => connection,
+    let (mut connection, _presence) = match sqlite_file::open(path).await {
+        Ok(opened) => opened,
         Err(failure) => return Answer::failed(failure),
     };
     let asked = connection.execute(raw_sql(&text(question))).await;

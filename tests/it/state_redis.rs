@@ -76,7 +76,7 @@ async fn a_user_a_database_number_and_a_prefix_keep_to_themselves() {
     let server = RedisServer::start(&[]);
     let user = ["ACL", "SETUSER", "booth", "on", ">pw-of-booth", "~mine:*", "&mine:*", "-@all"];
     let may = "+eval +evalsha +script|load +select +ping +subscribe +publish +get +set +exists +del +xadd +xinfo|stream \
-               +xrange +hget +hset +hsetnx +hdel +hkeys +hgetall +hscan +hincrby +pttl +pexpire +time";
+               +xrange +hget +hmget +hset +hsetnx +hdel +hkeys +hgetall +hscan +hincrby +pttl +pexpire +time";
     let user: Vec<&str> = user.into_iter().chain(may.split_whitespace()).collect();
     assert_eq!(server.cli(&user), "OK");
     let url = format!("redis://booth:pw-of-booth@127.0.0.1:{}/3?prefix=mine:", server.port());
