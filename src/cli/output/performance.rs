@@ -10,66 +10,59 @@ use crate::sanitize::printable;
 /// The document as a table.
 pub(in crate::cli) fn table(document: &Value) -> String {
     let doc = Document(document);
-    let mut text = String::new();
-    let mut line = |label: &str, value: String| text.push_str(&format!("{label:<12} {value}\n"));
-    line("Health", format!("{} ({}/100)", doc.text("/health/status"), doc.text("/health/score")));
-    line(
-        "Hit rate",
-        format!(
-            "{}{}, {} hits, {} misses",
-            doc.text("/dataSourceManager/cache/hitRate/formatted"),
-            doc.grade("caching"),
-            doc.text("/dataSourceManager/cache/hits/count"),
-            doc.text("/dataSourceManager/cache/misses/count"),
-        ),
-    );
-    line(
-        "Tier 2",
-        format!(
-            "{} hits, {} misses",
-            doc.text("/cacheStats/sharedHits"),
-            doc.text("/cacheStats/sharedMisses")
-        ),
-    );
-    line(
-        "Cached",
-        format!(
-            "{} rows, {} clients",
-            doc.text("/dataSourceManager/cache/config/size"),
-            doc.text("/dataSourceManager/cache/clients/size"),
-        ),
-    );
-    line(
-        "Pool",
-        format!(
-            "{} of {} clients, {}{}; {} made, {} times exhausted",
-            doc.text("/dataSourceManager/connectionPool/active"),
-            doc.text("/dataSourceManager/connectionPool/max"),
-            doc.text("/dataSourceManager/connectionPool/utilization/formatted"),
-            doc.grade("pooling"),
-            doc.text("/dataSourceManager/connectionPool/totalCreated"),
-            doc.text("/dataSourceManager/connectionPool/exhaustedCount"),
-        ),
-    );
-    line(
-        "Memory",
-        format!(
-            "{} MB, {} % of the limit{}",
-            doc.text("/system/memory/rss/mb"),
-            doc.text("/system/memory/usedPercent"),
-            doc.grade("memory"),
-        ),
-    );
-    line("Uptime", doc.text("/system/uptime/formatted"));
-    line("Overall", doc.text("/performance/summary").trim_start_matches("Overall Grade: ").to_owned());
-    for (label, pointer) in [("Alert", "/metrics/alerts"), ("Advice", "/metrics/recommendations")] {
-        for note in doc.list(pointer) {
-            line(label, printable(note.as_str().unwrap_or_default()).into_owned());
+    let of = |pointers: &[&str]| pointers.iter().map(|pointer| doc.text(pointer)).collect::<Vec<_>>();
+    let cache = of(&[
+        "/dataSourceManager/cache/hitRate/formatted",
+        "/dataSourceManager/cache/hits/count",
+        "/dataSourceManager/cache/misses/count",
+        "/dataSourceManager/cache/config/size",
+        "/dataSourceManager/cache/clients/size",
+    ]);
+    let pool = of(&[
+        "/dataSourceManager/connectionPool/active",
+        "/dataSourceManager/connectionPool/max",
+        "/dataSourceManager/connectionPool/utilization/formatted",
+        "/dataSourceManager/connectionPool/totalCreated",
+        "/dataSourceManager/connectionPool/exhaustedCount",
+    ]);
+    let memory = match of(&["/system/memory/rss/mb", "/system/memory/usedPercent"]).as_slice() {
+        [resident, used] if resident != "-" => {
+            format!("{resident} MB, {used} % of the limit{}", doc.grade("memory"))
         }
-    }
-    text.push('\n');
-    text.push_str(&instances(&doc));
-    text
+        _ => "-".to_owned(),
+    };
+    let shared = of(&["/cacheStats/sharedHits", "/cacheStats/sharedMisses"]);
+    let overall = doc.text("/performance/summary");
+    let lines = [
+        ("Health", format!("{} ({}/100)", doc.text("/health/status"), doc.text("/health/score"))),
+        ("Hit rate", format!("{}{}, {} hits, {} misses", cache[0], doc.grade("caching"), cache[1], cache[2])),
+        ("Tier 2", format!("{} hits, {} misses", shared[0], shared[1])),
+        ("Cached", format!("{} rows, {} clients", cache[3], cache[4])),
+        (
+            "Pool",
+            format!(
+                "{} of {} clients, {}{}; {} made, {} times exhausted",
+                pool[0],
+                pool[1],
+                pool[2],
+                doc.grade("pooling"),
+                pool[3],
+                pool[4]
+            ),
+        ),
+        ("Memory", memory),
+        ("Uptime", doc.text("/system/uptime/formatted")),
+        ("Overall", overall.trim_start_matches("Overall Grade: ").to_owned()),
+    ];
+    let notes = |label: &'static str, pointer| {
+        let text = |note: &Value| (label, printable(note.as_str().unwrap_or_default()).into_owned());
+        doc.list(pointer).iter().map(text).collect::<Vec<_>>()
+    };
+    let alerts = notes("Alert", "/metrics/alerts");
+    let advice = notes("Advice", "/metrics/recommendations");
+    let lines = lines.into_iter().chain(alerts).chain(advice);
+    let text: String = lines.map(|(label, value)| format!("{label:<12} {value}\n")).collect();
+    text + "\n" + &instances(&doc)
 }
 
 /// Which processes were measured.
