@@ -19,7 +19,7 @@ mod rest;
 mod sqlite;
 mod supabase;
 
-pub use live::{DEFAULT_BOUNDS, FilePool, Live, MAX_CONNECTIONS, MAX_MINIMUM, PostgresPool};
+pub use live::{DEFAULT_BOUNDS, FilePool, Live, MAX_CONNECTIONS, MAX_MINIMUM, PostgresPool, Turn};
 pub use rest::RestClient;
 
 /// What is asked of a data source.

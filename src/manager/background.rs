@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::Inner;
@@ -141,6 +142,8 @@ async fn serve(
     store: &Arc<StateStore>,
     position: &mut Option<Position>,
 ) -> End {
+    // What a request found before the store was there again is no news.
+    let _ = shared.gone.notified().now_or_never();
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -14,7 +14,7 @@ use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 use super::configs::Config;
 use super::error::ManagerError;
 use crate::failure::Failure;
-use crate::source::{FilePool, Live, PostgresPool, RestClient};
+use crate::source::{FilePool, Live, PostgresPool, RestClient, Turn};
 use crate::tenant::{Role, TenantId};
 use crate::url::Kind;
 
@@ -229,8 +229,9 @@ pub struct SqliteClient<'a> {
 /// A lent connection, or a transaction on one; goes back when dropped, a transaction rolled back. Keeps its client in use.
 #[derive(Debug)]
 pub struct Lent<C> {
-    // Before the handle: it goes back while the client is still in use.
+    // In this order: the connection goes back before its turn, and both while the client is still in use.
     inner: C,
+    _turn: Option<Turn>,
     _handle: TenantClient,
 }
 
@@ -250,8 +251,8 @@ impl PostgresClient<'_> {
     /// [`ManagerError::Source`]: the server does not let us in, or all connections of the client are lent for longer than
     /// 10 s.
     pub async fn acquire(&self) -> Result<PostgresConnection, ManagerError> {
-        let inner = self.pool.acquire().await.map_err(|failure| self.handle.failed(failure))?;
-        Ok(Lent { inner, _handle: self.handle.clone() })
+        let (inner, turn) = self.pool.acquire().await.map_err(|failure| self.handle.failed(failure))?;
+        Ok(Lent { inner, _turn: Some(turn), _handle: self.handle.clone() })
     }
 
     /// Begins a transaction on a lent connection.
@@ -259,10 +260,10 @@ impl PostgresClient<'_> {
     /// # Errors
     /// As [`PostgresClient::acquire`].
     pub async fn begin(&self) -> Result<PostgresTransaction, ManagerError> {
-        let connection = self.pool.acquire().await.map_err(|failure| self.handle.failed(failure))?;
+        let (connection, turn) = self.pool.acquire().await.map_err(|failure| self.handle.failed(failure))?;
         let begun = Transaction::begin(connection, None).await;
         let inner = begun.map_err(|error| self.handle.failed(self.pool.failure(&error)))?;
-        Ok(Lent { inner, _handle: self.handle.clone() })
+        Ok(Lent { inner, _turn: Some(turn), _handle: self.handle.clone() })
     }
 }
 
@@ -273,7 +274,7 @@ impl SqliteClient<'_> {
     /// [`ManagerError::Source`]: the file does not open, or all connections of the client are lent for longer than 10 s.
     pub async fn acquire(&self) -> Result<FileConnection, ManagerError> {
         let inner = self.pool.acquire().await.map_err(|failure| self.handle.failed(failure))?;
-        Ok(Lent { inner, _handle: self.handle.clone() })
+        Ok(Lent { inner, _turn: None, _handle: self.handle.clone() })
     }
 
     /// Begins a transaction on a lent connection.
@@ -284,7 +285,7 @@ impl SqliteClient<'_> {
         let connection = self.pool.acquire().await.map_err(|failure| self.handle.failed(failure))?;
         let begun = Transaction::begin(connection, None).await;
         let inner = begun.map_err(|error| self.handle.failed(crate::diagnosis::sqlite(&error)))?;
-        Ok(Lent { inner, _handle: self.handle.clone() })
+        Ok(Lent { inner, _turn: None, _handle: self.handle.clone() })
     }
 }
 

@@ -156,7 +156,7 @@ impl Inner {
         }
         let work = || {
             let (inner, id) = (Arc::clone(self), tenant.clone());
-            let work = move || {
+            let work = move |_| {
                 let (inner, id) = (Arc::clone(&inner), id.clone());
                 async move { inner.fetch(&id, way).await }
             };

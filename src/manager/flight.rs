@@ -24,6 +24,13 @@ pub(super) struct Flights<K, T, E>(Running<K, T, E>);
 
 type Running<K, T, E> = Arc<Mutex<HashMap<K, Flight<T, E>, RandomState>>>;
 
+/// Whether work is done for the first time, or because an invalidation came during the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    First,
+    Again,
+}
+
 struct Flight<T, E> {
     outcome: Outcome<T, E>,
     stale: Arc<AtomicBool>,
@@ -55,7 +62,7 @@ where
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
-        W: Fn() -> F + Send + 'static,
+        W: Fn(Attempt) -> F + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
         let mut flights = lock(&self.0);
@@ -71,18 +78,20 @@ where
 
     fn begin<W, F>(&self, key: K, work: W, keep: impl Fn(&T) + Send + 'static) -> Flight<T, E>
     where
-        W: Fn() -> F + Send + 'static,
+        W: Fn(Attempt) -> F + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
         let stale = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&stale);
         let landing = Landing { flights: Arc::clone(&self.0), key, stale: Arc::clone(&stale) };
         let task = tokio::spawn(async move {
+            let mut attempt = Attempt::First;
             loop {
                 heard.store(false, Ordering::Release);
-                let result = work().await;
+                let result = work(attempt).await;
                 let mut flights = lock(&landing.flights);
                 if result.is_ok() && heard.load(Ordering::Acquire) {
+                    attempt = Attempt::Again;
                     continue;
                 }
                 if let Ok(made) = &result {
@@ -152,7 +161,7 @@ mod tests {
             let gate = Arc::new(Semaphore::new(0));
             let all = futures_util::future::join_all((0..1000).map(|_| {
                 let (runs, gate) = (Arc::clone(&runs), Arc::clone(&gate));
-                let work = move || {
+                let work = move |_| {
                     let (runs, gate) = (Arc::clone(&runs), Arc::clone(&gate));
                     async move {
                         let _ = gate.acquire().await;
@@ -176,7 +185,7 @@ mod tests {
         let ask = |result: u32| {
             let (flights, gate) = (Arc::clone(&flights), Arc::clone(&gate));
             async move {
-                let work = move || {
+                let work = move |_| {
                     let gate = Arc::clone(&gate);
                     async move {
                         let _ = gate.acquire().await;
@@ -201,9 +210,10 @@ mod tests {
         let (runs, kept) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let work = {
             let (flights, runs) = (Arc::downgrade(&flights), Arc::clone(&runs));
-            move || {
+            move |attempt| {
                 let (flights, runs) = (flights.clone(), Arc::clone(&runs));
                 async move {
+                    assert_eq!(attempt == Attempt::First, runs.load(Ordering::Relaxed) == 0);
                     let run = runs.fetch_add(1, Ordering::Relaxed);
                     if run == 0 {
                         flights.upgrade().unwrap().invalidate(&"key", || ());
@@ -221,8 +231,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_no_result_and_the_next_begins_anew() {
         let flights: Flights<&str, u32, ()> = Flights::default();
-        let fails = || async { panic!("this test wants it") };
+        let fails = |_| async { panic!("this test wants it") };
         assert_eq!(flights.join("key", || ("key", fails), |_| ()).await, None);
-        assert_eq!(flights.join("key", || ("key", || async { Ok(2) }), |_| ()).await, Some(Ok(2)));
+        assert_eq!(flights.join("key", || ("key", |_| async { Ok(2) }), |_| ()).await, Some(Ok(2)));
     }
 }

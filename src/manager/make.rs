@@ -12,6 +12,7 @@ use super::client::{Client, TenantClient};
 use super::config::{Way, canonical, source_of};
 use super::configs::Config;
 use super::error::ManagerError;
+use super::flight::Attempt;
 use super::metrics::{Count, Metrics};
 use crate::cipher::OpenError;
 use crate::credential::Credential;
@@ -64,9 +65,9 @@ impl Inner {
         let tenant = canonical(tenant);
         let work = || {
             let (inner, id) = (Arc::clone(self), tenant.clone());
-            let work = move || {
+            let work = move |attempt| {
                 let (inner, id) = (Arc::clone(&inner), id.clone());
-                async move { inner.make_alone(&id, role).await }
+                async move { inner.make_alone(&id, role, attempt).await }
             };
             (tenant.clone(), work)
         };
@@ -82,9 +83,16 @@ impl Inner {
         })
     }
 
-    async fn make_alone(self: &Arc<Self>, tenant: &TenantId, role: Role) -> Result<Made, ManagerError> {
+    async fn make_alone(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        role: Role,
+        attempt: Attempt,
+    ) -> Result<Made, ManagerError> {
         let before = self.pool.get(tenant.as_str(), role, self.ticks.now());
         if let Some(client) = &before
+            // A client of the attempt before was made of what has been invalidated since.
+            && attempt == Attempt::First
             && client.client().is_verified(self.ticks.now())
         {
             return Ok(Made { client: client.clone(), reused: true });
@@ -118,14 +126,6 @@ impl Inner {
     }
 
     async fn open(self: &Arc<Self>, mut config: Arc<Config>, role: Role) -> Result<Made, ManagerError> {
-        // The place first: until it is filled nobody else can take it, whatever is awaited in between.
-        let (reservation, evicted) = self
-            .pool
-            .reserve(self.ticks.now())
-            .map_err(|exhausted| ManagerError::Exhausted { active: exhausted.0, max: self.pool.max() })?;
-        if let Some(evicted) = evicted {
-            let _ = tokio::time::timeout(CLOSE_LIMIT, evicted.live.close()).await;
-        }
         let login = match self.log_in(&config, role) {
             // Sealed with a key that is not known here: perhaps the row was re-sealed since it was cached.
             Err(ManagerError::Key { source: OpenError::Authentication, .. }) if !config.first_hand => {
@@ -138,6 +138,15 @@ impl Inner {
         let live = Live::new(&self.connector, &login, bounds);
         let live =
             live.map_err(|source| ManagerError::Source { tenant: config.tenant.id.clone(), source })?;
+        // The place as soon as there is something to put into it: a tenant whose key does not open must not cost another
+        // its client. And before anything is awaited: until it is filled nobody else can take it.
+        let (reservation, evicted) = self
+            .pool
+            .reserve(self.ticks.now())
+            .map_err(|exhausted| ManagerError::Exhausted { active: exhausted.0, max: self.pool.max() })?;
+        if let Some(evicted) = evicted {
+            let _ = tokio::time::timeout(CLOSE_LIMIT, evicted.live.close()).await;
+        }
         let now = self.ticks.now();
         let expires = now.saturating_add(self.client_ttl);
         let client = Arc::new(Client::new(role, config, live, expires, now));

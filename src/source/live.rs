@@ -13,13 +13,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Sqlite, SqlitePool};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::rest::RestClient;
 use super::{Connector, Login, postgres};
 use crate::diagnosis;
-use crate::driver::apart;
+use crate::driver::{Apart, apart};
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::sqlite_file::Presence;
@@ -60,7 +60,13 @@ pub struct PostgresPool {
     secrets: Vec<Secret>,
     minimum: u32,
     filling: Arc<AtomicBool>,
+    /// As many as connections may be lent.
+    turns: Arc<Semaphore>,
 }
+
+/// The right to one of the connections; goes back when dropped, after the connection.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
 
 /// Connections to a SQLite file.
 #[derive(Debug)]
@@ -93,6 +99,7 @@ impl Live {
                     secrets: address.password.iter().cloned().collect(),
                     minimum: bounds.min,
                     filling: Arc::default(),
+                    turns: Arc::new(Semaphore::new(usize::try_from(bounds.max).unwrap_or(usize::MAX))),
                 }))
             }
             Login::Sqlite(path) => Ok(Self::Sqlite(FilePool::new(path, bounds))),
@@ -116,16 +123,6 @@ impl Live {
         }
     }
 
-    /// How many connections are lent at the moment.
-    #[must_use]
-    pub fn lent(&self) -> usize {
-        match self {
-            Self::Supabase(_) => 0,
-            Self::Postgres(pool) => lent(pool.pool.size(), pool.pool.num_idle()),
-            Self::Sqlite(pool) => lent(pool.pool.size(), pool.pool.num_idle()),
-        }
-    }
-
     /// Closes what is idle at once and the rest when it comes back; nothing is lent any more.
     pub async fn close(&self) {
         match self {
@@ -136,28 +133,36 @@ impl Live {
     }
 }
 
-fn lent(size: u32, idle: usize) -> usize {
-    usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(idle)
-}
-
 impl PostgresPool {
-    /// Lends a connection that has just shown to be alive.
+    /// Lends a connection that has just shown to be alive, or a new one.
     ///
     /// # Errors
     /// A [`Failure`]; [`FailureClass::TooManyConnections`] when all are lent for longer than 10 s.
-    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, Failure> {
+    pub async fn acquire(&self) -> Result<(PoolConnection<Postgres>, Turn), Failure> {
+        let turn = timeout(ACQUIRE_LIMIT, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| {
+            let most = self.pool.options().get_max_connections();
+            let detail = format!("all {most} connections of this client are lent");
+            Failure::with(FailureClass::TooManyConnections, detail)
+        })?;
+        let turn = Turn(turn.map_err(|_| Failure::new(FailureClass::Closed))?);
         while let Some(mut idle) = self.pool.try_acquire() {
             match timeout(PING_LIMIT, idle.ping()).await {
-                Ok(Ok(())) => return Ok(idle),
+                Ok(Ok(())) => return Ok((idle, turn)),
                 // Dead: it must not go back.
-                _ => drop(idle.detach()),
+                Ok(Err(_)) => drop(idle.detach()),
+                Err(_) => {
+                    // Nobody there: the others would take as long to show it.
+                    drop(idle.detach());
+                    while let Some(other) = self.pool.try_acquire() {
+                        drop(other.detach());
+                    }
+                }
             }
         }
-        // A new one, apart: no server is trusted with the runtime's own threads.
-        let pool = self.pool.clone();
-        match apart(ACQUIRE_LIMIT, async move { pool.acquire().await }).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(sqlx::Error::PoolTimedOut)) => Err(self.late()),
+        match connect(self.pool.clone()).await {
+            Ok(Ok(connection)) => Ok((connection, turn)),
+            Ok(Err(sqlx::Error::PoolTimedOut)) => Err(Failure::new(FailureClass::Timeout)),
             Ok(Err(error)) => Err(diagnosis::postgres(&error, &self.secrets)),
             Err(why) => Err(diagnosis::apart(why)),
         }
@@ -169,26 +174,19 @@ impl PostgresPool {
         diagnosis::postgres(error, &self.secrets)
     }
 
-    fn late(&self) -> Failure {
-        let most = self.pool.options().get_max_connections();
-        if lent(self.pool.size(), self.pool.num_idle()) >= usize::try_from(most).unwrap_or(usize::MAX) {
-            let detail = format!("all {most} connections of this client are lent");
-            return Failure::with(FailureClass::TooManyConnections, detail);
-        }
-        Failure::new(FailureClass::Timeout)
-    }
-
     fn keep_minimum(&self) {
         if self.pool.size() >= self.minimum || self.filling.swap(true, Ordering::AcqRel) {
             return;
         }
         let (pool, minimum, filling) = (self.pool.clone(), self.minimum, Arc::clone(&self.filling));
+        let turns = Arc::clone(&self.turns);
         tokio::spawn(async move {
             let mut held = Vec::new();
             while pool.size() < minimum {
-                let pool = pool.clone();
-                match apart(ACQUIRE_LIMIT, async move { pool.acquire().await }).await {
-                    Ok(Ok(connection)) => held.push(connection),
+                // Where all are lent there are enough of them.
+                let Ok(turn) = Arc::clone(&turns).try_acquire_owned() else { break };
+                match connect(pool.clone()).await {
+                    Ok(Ok(connection)) => held.push((connection, turn)),
                     // Whoever asks for a connection meets the same failure, and is told.
                     _ => break,
                 }
@@ -197,6 +195,12 @@ impl PostgresPool {
             filling.store(false, Ordering::Release);
         });
     }
+}
+
+/// Opens a connection, apart: no server is trusted with the runtime's own threads. Who calls has a turn, and so waits for
+/// the server only, not for another's connection, with a thread in hand.
+async fn connect(pool: PgPool) -> Result<Result<PoolConnection<Postgres>, sqlx::Error>, Apart> {
+    apart(ACQUIRE_LIMIT, async move { pool.acquire().await }).await
 }
 
 impl std::fmt::Debug for PostgresPool {
