@@ -17,6 +17,6 @@ mod sealed;
 mod state;
 
 pub use key::{EncryptionKey, KeyError, KeyId};
-pub use ring::{KeyRing, Opened};
+pub use ring::{KeyRing, Opened, load_keys};
 pub use sealed::{OpenError, Sealed};
 pub use state::{Inspection, KeyState, inspect};

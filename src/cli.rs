@@ -12,6 +12,7 @@ mod ambient;
 pub mod args;
 mod commands;
 mod config;
+mod confirm;
 mod error;
 mod exit_code;
 pub mod generated;
@@ -79,6 +80,7 @@ fn dispatch(arguments: Arguments, output: &mut Output) -> Result<ExitCode, CliEr
         Command::Tenants(args) => commands::tenants::run(&args, &global, output),
         Command::Info(args) => commands::info::run(&args, &global, output),
         Command::Demo(args) => commands::demo::run(&args, output),
+        Command::RotateKey(args) => commands::rotate_key::run(&args, &global, output),
         Command::TestConnection(args) => commands::test_connection::run(&args, &global, output),
     }
 }

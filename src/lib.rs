@@ -41,6 +41,7 @@
 //! 2 catalogue     ()                        the application database: postgres, sqlite; pages of tenants, find
 //! 2 source        ()                        a tenant's data source: postgres, supabase, sqlite; log in and ask
 //! 3 probe         ()                        one tenant: open, log in, ask; a typed report
+//! 3 rotation      ()                        every key sealed anew: plan, apply, verify, backup
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
 //! 6 demo          ()                        the embedded fleet
 //! 8 cli           ()                        args, resolve, error + hints, exit codes, output, commands
@@ -62,6 +63,7 @@ pub mod finding;
 pub mod health;
 pub mod private_file;
 pub mod probe;
+pub mod rotation;
 pub mod sanitize;
 pub mod secret;
 pub mod settings;

@@ -13,7 +13,7 @@ use crate::tenant::Tenant;
 use crate::url::{Address, SourceUrl};
 use crate::{diagnosis, sqlite_file};
 
-const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
+pub(super) const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
 
 /// A SQLite file with a `tenants` table.
 #[derive(Debug)]

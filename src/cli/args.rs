@@ -13,6 +13,10 @@ use crate::survey::{DEFAULT_CONCURRENCY, DEFAULT_RETRIES};
 use crate::tenant::{Role, Status};
 use crate::url::Kind;
 
+mod rotate_key;
+
+pub(super) use rotate_key::{KeyArg, RotateKeyArgs, SealArg};
+
 /// Manage and test the data sources of a multi-tenant service
 ///
 /// For services that keep each tenant's data in a database of its own. The application database knows the tenants
@@ -83,6 +87,7 @@ pub(super) enum Command {
     Tenants(TenantsArgs),
     Info(InfoArgs),
     TestConnection(TestConnectionArgs),
+    RotateKey(Box<RotateKeyArgs>),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
