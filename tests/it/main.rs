@@ -12,6 +12,7 @@ mod interruption;
 mod keys;
 mod layering;
 mod postgres_source;
+mod rotation;
 mod sealed_form;
 mod secrecy;
 mod settings;

@@ -35,6 +35,7 @@ pub(in crate::cli) fn run(
     global: &GlobalArgs,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
+    keys::refuse_bare(args)?;
     let asks = !args.yes && !args.dry_run && !args.verify;
     if asks && !confirm::is_possible() {
         return Err(CliError::usage("applying must be confirmed, and there is no terminal to ask on")

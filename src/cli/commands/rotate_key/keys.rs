@@ -66,6 +66,18 @@ impl Keys {
     }
 }
 
+/// Refuses what is no KEY before anything else is looked at: it may be a key in the wrong place.
+pub(super) fn refuse_bare(args: &RotateKeyArgs) -> Result<(), CliError> {
+    let mut given =
+        args.to.iter().map(|key| ("--to", key)).chain(args.from.iter().map(|key| ("--from", key)));
+    given.find(|(_, key)| matches!(key, KeyArg::Other)).map_or(Ok(()), |(flag, _)| Err(never_a_key(flag)))
+}
+
+fn never_a_key(flag: &str) -> CliError {
+    CliError::usage(format!("{flag} takes env:NAME, file:PATH or prompt, and never a key"))
+        .hint("an argument is seen by everybody on the machine; a key that stood here is leaked")
+}
+
 /// The one key that is the target.
 pub(super) fn target(key: &KeyArg) -> Result<EncryptionKey, CliError> {
     let mut keys = read(key, "--to", &TARGET)?.into_iter();
