@@ -17,7 +17,8 @@ fn mixed(fleet: &Fleet) {
         ));
     };
     let damaged = fleet.values()[&("t00001".to_owned(), "anon")].clone();
-    set("t00001", "anon", &format!("A{}", &damaged[1..]));
+    let other = if damaged.starts_with('A') { 'B' } else { 'A' };
+    set("t00001", "anon", &format!("{other}{}", &damaged[1..]));
     set("t00002", "service", PLAIN);
     set("t00003", "anon", &format!("{}:{}:{}", "0a".repeat(16), "0b".repeat(16), "0c".repeat(8)));
     set("t00004", "service", "it's a password");

@@ -90,6 +90,11 @@ impl Fleet {
         values
     }
 
+    /// The subdomain of the row that is locked last.
+    pub fn last(&self) -> String {
+        self.database.execute("select subdomain from tenants order by id desc limit 1")
+    }
+
     /// The version of every row, on PostgreSQL.
     pub fn versions(&self) -> String {
         self.database.execute("select id, xmin, ctid from tenants order by id")
