@@ -105,9 +105,9 @@ impl Table {
     }
 
     pub(super) fn page(&self, after: Option<&Place>, limit: u32, locked: bool) -> String {
-        let after = after.map(|place| format!(" AND id > {}", place.0)).unwrap_or_default();
+        let after = after.map(|place| format!(" AND t.id > {}", place.0)).unwrap_or_default();
         let lock = if locked { " FOR UPDATE" } else { "" };
-        format!("{} WHERE {HAS_KEY}{after} ORDER BY id LIMIT {limit}{lock}", self.select())
+        format!("{} WHERE {HAS_KEY}{after} ORDER BY t.id LIMIT {limit}{lock}", self.select())
     }
 
     pub(super) fn named(&self, ids: &[&str], locked: bool) -> String {
@@ -115,12 +115,12 @@ impl Table {
         let condition = if self.id_type == "uuid" {
             let fits = ids.iter().filter(|id| crate::catalogue::query::is_uuid(id));
             let ids: Vec<String> = fits.map(|id| format!("{}::uuid", postgres_literal(id))).collect();
-            if ids.is_empty() { "false".to_owned() } else { format!("id IN ({})", ids.join(", ")) }
+            if ids.is_empty() { "false".to_owned() } else { format!("t.id IN ({})", ids.join(", ")) }
         } else {
             let ids: Vec<String> = ids.iter().map(|id| postgres_literal(id)).collect();
-            if ids.is_empty() { "false".to_owned() } else { format!("id::text IN ({})", ids.join(", ")) }
+            if ids.is_empty() { "false".to_owned() } else { format!("t.id::text IN ({})", ids.join(", ")) }
         };
-        format!("{} WHERE {condition} ORDER BY id{lock}", self.select())
+        format!("{} WHERE {condition} ORDER BY t.id{lock}", self.select())
     }
 
     /// Those of the names that are an id or a subdomain.
@@ -135,9 +135,10 @@ impl Table {
     }
 
     fn select(&self) -> String {
+        // `ORDER BY id` would be the text of this name, which no index has and which is in another order for numbers.
         format!(
-            "SELECT ctid::text, id::text, subdomain::text, data_source_anon_key::text, \
-             data_source_service_key::text FROM {}",
+            "SELECT t.ctid::text, t.id::text, t.subdomain::text, t.data_source_anon_key::text, \
+             t.data_source_service_key::text FROM {} AS t",
             self.name
         )
     }

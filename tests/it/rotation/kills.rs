@@ -50,7 +50,6 @@ fn the_tool_is_killed_fifty_times_on_either_back_end() {
     for fleet in Fleet::both(120) {
         let fleet = with_keys(fleet);
         let whole = undisturbed(&fleet);
-        let mut mixed = 0;
         for number in 0..KILLS {
             let (cli, target) = round(&fleet, number);
             let mut running = cli.spawn();
@@ -58,7 +57,6 @@ fn the_tool_is_killed_fifty_times_on_either_back_end() {
             running.signal(Signal::KILL);
             let ran = running.wait();
             let under = fleet.assert_readable();
-            mixed += usize::from(under.len() > 1);
             if ran.code == Some(0) {
                 assert_eq!(under, BTreeMap::from([(target, 240)]));
             }
@@ -68,7 +66,6 @@ fn the_tool_is_killed_fifty_times_on_either_back_end() {
                 fleet.assert_all(target);
             }
         }
-        println!("mixtures of both keys: {mixed} of {KILLS}");
     }
 }
 
@@ -101,5 +98,6 @@ fn the_server_is_killed_fifty_times() {
             fleet.assert_all(target);
         }
     }
-    println!("exit codes: {codes:?}");
+    // Otherwise the moments were not random.
+    assert!(codes.len() > 1, "{codes:?}");
 }

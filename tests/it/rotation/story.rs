@@ -132,6 +132,21 @@ fn ids_that_are_no_uuids_and_rows_out_of_any_order_are_all_found() {
     fleet.assert_all(Under::Old);
 }
 
+/// By number 9 comes before 10, as texts after it: the order of the pages must be the column's own.
+#[test]
+fn ids_that_are_numbers_are_read_in_their_own_order_and_none_is_passed_over() {
+    let fleet = Fleet::postgres(1100);
+    fleet.database.execute(
+        "drop trigger audit_data_source_changes on tenants; alter table tenants drop column id;
+         alter table tenants add column id bigint generated always as identity primary key",
+    );
+    let ran = fleet.rotate(&["--json", "--backup", "b"]).run().expect_code(0);
+    assert_eq!(ran.json()["keys"]["rotated"], 2200);
+    // Each once, and not in rounds that take what was passed over.
+    assert_eq!(std::fs::read_to_string(fleet.file("b")).unwrap().lines().count(), 2200);
+    fleet.assert_all(Under::New);
+}
+
 #[test]
 fn a_key_of_several_earlier_ones_and_a_lenient_spelling_are_rotated() {
     for fleet in Fleet::both(4) {

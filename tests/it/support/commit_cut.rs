@@ -46,7 +46,7 @@ impl CommitCut {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, target));
             let Ok(mut server) = TcpStream::connect(address) else { return };
             server.set_nodelay(true).expect("set TCP_NODELAY");
-            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let (Ok(mut from), Ok(mut to)) = (server.try_clone(), client.try_clone()) else { return };
             let mute = Arc::new(AtomicBool::new(false));
             let muted = Arc::clone(&mute);
             let down = thread::spawn(move || {

@@ -108,12 +108,7 @@ fn read(key: &KeyArg, flag: &'static str, prompt: &Prompt) -> Result<Vec<Encrypt
             let text = secret_input::prompt(prompt)?;
             Sourced { value: KeySource::Text(text), origin: Origin::Flag(flag) }
         }
-        KeyArg::Other => {
-            return Err(CliError::usage(format!(
-                "{flag} takes env:NAME, file:PATH or prompt, and never a key"
-            ))
-            .hint("an argument is seen by everybody on the machine; a key that stood here is leaked"));
-        }
+        KeyArg::Other => return Err(never_a_key(flag)),
     };
     load_keys(&source).map_err(|error| {
         let error = CliError::from(error);
