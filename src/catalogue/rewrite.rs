@@ -314,12 +314,21 @@ impl Rewriter {
         each!(self, back => back.counts().await)
     }
 
-    /// The next rows that have a key, in the order of the primary key, without a lock.
+    /// The first rows that have a key, in no order and without a lock; all of them as they are at this moment are then to
+    /// be had with [`Rewriter::read_on`] within the same transaction.
     ///
     /// # Errors
     /// [`RewriteError::Refused`], [`RewriteError::Lost`].
-    pub async fn read(&mut self, after: Option<&Place>, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
-        each!(self, back => back.page(after, limit, false).await)
+    pub async fn read(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        each!(self, back => back.read(limit).await)
+    }
+
+    /// The next rows of what [`Rewriter::read`] began; none at the end.
+    ///
+    /// # Errors
+    /// [`RewriteError::Refused`], [`RewriteError::Lost`].
+    pub async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        each!(self, back => back.read_on(limit).await)
     }
 
     /// The next rows that have a key, in the order of the primary key, locked until the transaction ends.
@@ -327,7 +336,7 @@ impl Rewriter {
     /// # Errors
     /// [`RewriteError::RowsLocked`], [`RewriteError::Refused`], [`RewriteError::Lost`].
     pub async fn lock(&mut self, after: Option<&Place>, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
-        each!(self, back => back.page(after, limit, true).await)
+        each!(self, back => back.lock(after, limit).await)
     }
 
     /// The rows of these tenants, locked until the transaction ends, in no order.
@@ -385,15 +394,15 @@ impl Rewriter {
     }
 }
 
-/// What the rows say about a commit: `Some(true)` it stands, `Some(false)` it does not, `None` nothing.
+/// What the rows say about a commit: `Some(true)` a new value stands, `Some(false)` only old ones do, `None` neither: others
+/// have written to all of them. An old value alone proves little: whoever waited for our lock may have written it back.
 fn verdict(rows: &[StoredRow], probes: &[Probe]) -> Option<bool> {
-    probes.iter().find_map(|probe| {
-        let row = rows.iter().find(|row| row.id == probe.id)?;
-        let Some(StoredKey::Text(now)) = row.key(probe.role) else { return None };
-        if now.expose() == probe.new.expose() {
-            Some(true)
-        } else {
-            (now.expose() == probe.old.expose()).then_some(false)
-        }
-    })
+    let stands = |expected: fn(&Probe) -> &Secret| {
+        probes.iter().any(|probe| {
+            let row = rows.iter().find(|row| row.id == probe.id);
+            matches!(row.and_then(|row| row.key(probe.role)),
+                Some(StoredKey::Text(now)) if now.expose() == expected(probe).expose())
+        })
+    };
+    if stands(|probe| &probe.new) { Some(true) } else { stands(|probe| &probe.old).then_some(false) }
 }

@@ -102,7 +102,7 @@ impl Decisions {
                     || !choice.tenant.is_empty() && choice.tenant == row.subdomain)
         });
         match reason {
-            Reason::Plaintext => named || self.seal_all && self.seal.is_empty(),
+            Reason::Plaintext => named || self.seal_all,
             // Three parts are more likely a sealed key that was damaged than a password.
             Reason::Format => named && stored.matches(':').count() != 2,
             _ => false,

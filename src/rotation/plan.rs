@@ -78,11 +78,13 @@ impl Rotation {
         watch: &mut Watch<'_>,
         mut each: impl FnMut(&StoredRow),
     ) -> Result<(), Cause> {
-        let mut rows = watch.unless_stopped(rewriter.read(None, PAGE)).await?;
-        while let Some(last) = rows.last() {
-            let after = last.place().clone();
-            rows.iter().for_each(&mut each);
-            rows = watch.unless_stopped(rewriter.read(Some(&after), PAGE)).await?;
+        let mut rows = watch.unless_stopped(rewriter.read(PAGE)).await?;
+        while !rows.is_empty() {
+            // The database reads the next page while this one is opened.
+            let next = watch.unless_stopped(rewriter.read_on(PAGE));
+            let opened = async { rows.iter().for_each(&mut each) };
+            let (next, ()) = tokio::join!(next, opened);
+            rows = next?;
         }
         Ok(())
     }

@@ -46,15 +46,18 @@ impl Rotation {
         let mut left = limit;
         let page = |left: u64| u32::try_from(left).map_or(PAGE, |left| left.min(PAGE));
         let mut rows = watch.unless_stopped(rewriter.lock(done.last.as_ref(), page(left))).await?;
+        // Compared while the database writes the next page.
+        let mut uncompared: Option<(Sealed, Vec<Stored>)> = None;
         while let Some(last) = rows.last() {
             let last = last.place().clone();
             let count = rows.len() as u64;
             left = left.saturating_sub(count);
-            let sealed = self.seal(rows);
+            let mut sealed = self.seal(rows);
             if !sealed.undecided.is_empty() {
                 return Err(Cause::Undecided(sealed.undecided));
             }
             rows = if sealed.changes.is_empty() {
+                done.tally.add(std::mem::take(&mut sealed.tally));
                 match page(left) {
                     0 => Vec::new(),
                     page => watch.unless_stopped(rewriter.lock(Some(&last), page)).await?,
@@ -63,20 +66,25 @@ impl Rotation {
                 if let Some(backup) = &mut backup {
                     backup.add(sealed.changes.iter().flat_map(Line::of_change))?;
                 }
-                let written = rewriter.write(&sealed.changes, &last, page(left));
-                let (stored, next) = watch.unless_stopped(written).await?;
-                self.compare(&sealed, &stored)?;
+                let written = watch.unless_stopped(rewriter.write(&sealed.changes, &last, page(left)));
+                let before = uncompared.take();
+                let compared = async { before.map_or(Ok(()), |(page, stored)| self.compare(&page, &stored)) };
+                let (written, compared) = tokio::join!(written, compared);
+                let (stored, next) = written?;
+                compared?;
                 done.remember(&sealed.changes);
+                done.tally.add(std::mem::take(&mut sealed.tally));
+                uncompared = Some((sealed, stored));
                 next
             };
-            done.tally.add(sealed.tally);
             done.last = Some(last);
             (watch.tell)(News::Done(count));
             if left == 0 {
-                return Ok(done);
+                break;
             }
         }
-        done.finished = true;
+        done.finished = left > 0;
+        uncompared.map_or(Ok(()), |(page, stored)| self.compare(&page, &stored))?;
         Ok(done)
     }
 

@@ -29,6 +29,19 @@ pub struct PostgresRewriter {
     guard: Option<Session>,
     options: RewriteOptions,
     table: Table,
+    /// How often all rows were read.
+    readings: u32,
+    /// The number of the transaction that writes.
+    number: Option<String>,
+}
+
+/// What the server says of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Committed,
+    Aborted,
+    /// It is too long ago, at it still, or another server that never heard of it.
+    NotSaid,
 }
 
 impl PostgresRewriter {
@@ -54,7 +67,7 @@ impl PostgresRewriter {
             () if !is(1, "r") => "it is no plain table",
             () if !is(3, "true") => "its column `id` is no primary key, so that rows could be left out",
             () if !is(4, "false") => "other tables inherit from it",
-            () => return Ok(Self { session, guard: None, options, table }),
+            () => return Ok(Self { session, guard: None, options, table, readings: 0, number: None }),
         };
         Err(RewriteError::Unfit { address, reason })
     }
@@ -64,7 +77,9 @@ impl PostgresRewriter {
     }
 
     pub(super) async fn begin(&mut self, writes: bool) -> Result<(), RewriteError> {
-        self.session.begin(&Transaction { options: &self.options, writes }).await
+        let answer = self.session.begin(&Transaction { options: &self.options, writes }).await?;
+        self.number = if writes { text(&answer, 0) } else { None };
+        Ok(())
     }
 
     pub(super) async fn try_lock(&mut self, apart: bool) -> Result<Option<Holder>, RewriteError> {
@@ -92,14 +107,36 @@ impl PostgresRewriter {
         Ok(RowCounts { total: number(0), with_data_source: number(1), with_key: number(2) })
     }
 
-    pub(super) async fn page(
+    /// With a cursor, so that the server reads the table once from its beginning to its end: in the order of random
+    /// ids each page would be read from all over the table. A writer's work in between does not change what it sees.
+    pub(super) async fn read(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        self.readings += 1;
+        let cursor = self.cursor();
+        let sql = format!(
+            "DECLARE {cursor} NO SCROLL CURSOR FOR {}; FETCH {limit} FROM {cursor}",
+            self.table.all()
+        );
+        let answer = self.session.ask("read the rows of tenants", sql).await?;
+        Ok(self.rows(answer.last()))
+    }
+
+    pub(super) async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        let sql = format!("FETCH {limit} FROM {}", self.cursor());
+        let answer = self.session.ask("read the rows of tenants", sql).await?;
+        Ok(self.rows(answer.last()))
+    }
+
+    /// A name of its own for each reading: a transaction may read everything more than once.
+    fn cursor(&self) -> String {
+        format!("boothds_{}", self.readings)
+    }
+
+    pub(super) async fn lock(
         &mut self,
         after: Option<&Place>,
         limit: u32,
-        locked: bool,
     ) -> Result<Vec<StoredRow>, RewriteError> {
-        let operation = if locked { "lock the rows of tenants" } else { "read the rows of tenants" };
-        let answer = self.session.ask(operation, self.table.page(after, limit, locked)).await?;
+        let answer = self.session.ask("lock the rows of tenants", self.table.page(after, limit)).await?;
         Ok(self.rows(answer.last()))
     }
 
@@ -126,7 +163,7 @@ impl PostgresRewriter {
         let message = if limit == 0 {
             update
         } else {
-            let page = self.table.page(Some(next), limit, true);
+            let page = self.table.page(Some(next), limit);
             Secret::new(format!("{};{page}", update.expose()))
         };
         let answer = match self.session.send(message).await {
@@ -150,16 +187,18 @@ impl PostgresRewriter {
     }
 
     pub(super) async fn commit(&mut self, probes: &[Probe]) -> Commit {
+        let number = self.number.take();
+        let number = number.as_deref();
         match self.session.send(Secret::new("COMMIT".to_owned())).await {
             // A transaction that had failed unnoticed would be rolled back by COMMIT without an error.
-            Ok(_) => self.outcome(probes, None).await,
+            Ok(_) => self.outcome(number, probes, None).await,
             Err(Trouble::Driver(error)) if spoken(&error) => {
                 let error = self.session.explain("commit the keys of tenants", Trouble::Driver(error)).await;
                 Commit::NotDone(error)
             }
             Err(trouble) => {
                 let error = self.session.explain("commit the keys of tenants", trouble).await;
-                self.outcome(probes, Some(error)).await
+                self.outcome(number, probes, Some(error)).await
             }
         }
     }
@@ -171,21 +210,31 @@ impl PostgresRewriter {
         }
     }
 
-    /// Looks at rows that the transaction has changed, again and again until they can be locked or the time is up.
-    /// `lost` is how the answer to COMMIT was lost; without it there was one.
-    async fn outcome(&mut self, probes: &[Probe], lost: Option<RewriteError>) -> Commit {
+    /// Asks what has become of the transaction and looks at rows that it has changed, again and again until they can be
+    /// locked or the time is up. `lost` is how the answer to COMMIT was lost; without it there was one.
+    async fn outcome(
+        &mut self,
+        number: Option<&str>,
+        probes: &[Probe],
+        lost: Option<RewriteError>,
+    ) -> Commit {
         let start = Instant::now();
         loop {
             // Unanswered, the old transaction may still be at it: whoever can lock its rows knows that it has ended.
-            let looked = self.look(probes, lost.is_some()).await;
-            let failed = match looked {
-                Ok(rows) => match verdict(&rows, probes) {
-                    Some(true) => return Commit::Done,
-                    Some(false) => return Commit::NotDone(lost.unwrap_or_else(|| self.refused())),
-                    // Others have written every one of them since: with an answer that is enough.
-                    None if lost.is_none() => return Commit::Done,
-                    None => return Commit::Unknown(lost.unwrap_or_else(|| self.refused())),
-                },
+            let failed = match self.look(number, probes, lost.is_some()).await {
+                Ok((status, stands)) => {
+                    return match (status, stands, lost) {
+                        (Status::Committed | Status::NotSaid, Some(true), _) => Commit::Done,
+                        // Others have written all of it since.
+                        (Status::Committed, _, None) | (Status::NotSaid, None, None) => Commit::Done,
+                        (Status::Aborted, Some(false) | None, lost) => {
+                            Commit::NotDone(lost.unwrap_or_else(|| self.refused()))
+                        }
+                        (Status::NotSaid, Some(false), Some(lost)) => Commit::NotDone(lost),
+                        // The rows contradict the server, which may be another one since.
+                        (_, _, lost) => Commit::Unknown(lost.unwrap_or_else(|| self.refused())),
+                    };
+                }
                 Err(error) => error,
             };
             if start.elapsed() >= self.options.lock_timeout {
@@ -199,12 +248,31 @@ impl PostgresRewriter {
         }
     }
 
-    async fn look(&mut self, probes: &[Probe], locked: bool) -> Result<Vec<StoredRow>, RewriteError> {
+    /// What the server says of a transaction, and whether the new values stand.
+    async fn look(
+        &mut self,
+        number: Option<&str>,
+        probes: &[Probe],
+        locked: bool,
+    ) -> Result<(Status, Option<bool>), RewriteError> {
         self.begin(locked).await?;
         let ids: Vec<&str> = probes.iter().map(|probe| probe.id.as_str()).collect();
         let rows = self.named(&ids, locked).await;
+        // Last, because a server that has never heard of the number raises an error.
+        let status = match number {
+            Some(number) => {
+                let sql = format!("SELECT txid_status({number})");
+                self.session.ask("ask for a transaction", sql).await.ok().and_then(|answer| text(&answer, 0))
+            }
+            None => None,
+        };
         self.roll_back().await;
-        rows
+        let status = match status.as_deref() {
+            Some("committed") => Status::Committed,
+            Some("aborted") => Status::Aborted,
+            _ => Status::NotSaid,
+        };
+        Ok((status, verdict(&rows?, probes)))
     }
 
     fn refused(&self) -> RewriteError {

@@ -73,19 +73,20 @@ impl Session {
         }
     }
 
-    /// Begins a transaction, on a new connection if the old one is gone.
-    pub(super) async fn begin(&mut self, transaction: &Transaction<'_>) -> Result<(), RewriteError> {
+    /// Begins a transaction, on a new connection if the old one is gone. The last answer is the number of one that
+    /// writes.
+    pub(super) async fn begin(&mut self, transaction: &Transaction<'_>) -> Result<Results, RewriteError> {
         let sql = transaction.begin();
         if self.connection.is_some() {
             match self.send(Secret::new(sql.clone())).await {
-                Ok(_) => return Ok(()),
+                Ok(answer) => return Ok(answer),
                 // Ended while nobody used it, by a pooler or a firewall; nothing was begun on it.
                 Err(Trouble::Driver(error)) if !spoken(&error) => {}
                 Err(trouble) => return Err(self.explain("begin a transaction", trouble).await),
             }
         }
         self.connect().await?;
-        self.ask("begin a transaction", sql).await.map(drop)
+        self.ask("begin a transaction", sql).await
     }
 
     pub(super) async fn connect(&mut self) -> Result<(), RewriteError> {

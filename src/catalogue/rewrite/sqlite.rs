@@ -42,6 +42,8 @@ pub struct SqliteRewriter {
     address: String,
     options: RewriteOptions,
     connection: Option<SqliteConnection>,
+    /// The last row that was read without a lock.
+    read_to: Option<Place>,
     /// Locked against a second rotation. The folder of the file and not the file itself: closing any handle to it would
     /// drop SQLite's own locks (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
     lock: Option<File>,
@@ -55,7 +57,7 @@ impl SqliteRewriter {
         };
         let path = std::path::absolute(&path).unwrap_or(path);
         let address = Address::Sqlite(path.clone()).endpoint();
-        let mut this = Self { path, address, options, connection: None, lock: None };
+        let mut this = Self { path, address, options, connection: None, read_to: None, lock: None };
         this.connect().await?;
         let columns = this.ask("read the columns of tenants", COLUMNS.to_owned()).await?;
         let columns: Vec<(String, String)> = columns
@@ -154,11 +156,23 @@ impl SqliteRewriter {
         Ok(RowCounts { total: number(0), with_data_source: number(1), with_key: number(2) })
     }
 
-    pub(super) async fn page(
+    pub(super) async fn read(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        self.read_to = None;
+        self.read_on(limit).await
+    }
+
+    pub(super) async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        let after = self.read_to.clone();
+        let rows = self.lock(after.as_ref(), limit).await?;
+        self.read_to = rows.last().map(|row| row.place.clone()).or(after);
+        Ok(rows)
+    }
+
+    /// Within a transaction that writes all rows are locked together; within one that reads nobody changes what it sees.
+    pub(super) async fn lock(
         &mut self,
         after: Option<&Place>,
         limit: u32,
-        _locked: bool,
     ) -> Result<Vec<StoredRow>, RewriteError> {
         let after = after.map(|place| format!(" AND _rowid_ > {}", place.0)).unwrap_or_default();
         let sql = format!("{SELECT} WHERE {HAS_KEY}{after} ORDER BY _rowid_ LIMIT {limit}");
@@ -221,7 +235,7 @@ impl SqliteRewriter {
             Some(Stored { change, anon: key(row, 1), service: key(row, 2) })
         };
         let stored = written.iter().filter_map(stored).collect();
-        let rows = if limit == 0 { Vec::new() } else { self.page(Some(next), limit, true).await? };
+        let rows = if limit == 0 { Vec::new() } else { self.lock(Some(next), limit).await? };
         Ok((stored, rows))
     }
 

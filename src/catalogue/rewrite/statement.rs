@@ -71,6 +71,8 @@ impl Transaction<'_> {
                 let user = postgres_literal(user);
                 let _ = write!(sql, "; SELECT set_config('app.current_user_id', {user}, true)");
             }
+            // By its number the server can be asked what has become of it.
+            sql.push_str("; SELECT txid_current()::text");
         }
         sql
     }
@@ -104,10 +106,15 @@ impl Table {
         )
     }
 
-    pub(super) fn page(&self, after: Option<&Place>, limit: u32, locked: bool) -> String {
+    /// All rows that have a key, in no order.
+    pub(super) fn all(&self) -> String {
+        format!("{} WHERE {HAS_KEY}", self.select())
+    }
+
+    /// The next rows that have a key, locked.
+    pub(super) fn page(&self, after: Option<&Place>, limit: u32) -> String {
         let after = after.map(|place| format!(" AND t.id > {}", place.0)).unwrap_or_default();
-        let lock = if locked { " FOR UPDATE" } else { "" };
-        format!("{} WHERE {HAS_KEY}{after} ORDER BY t.id LIMIT {limit}{lock}", self.select())
+        format!("{}{after} ORDER BY t.id LIMIT {limit} FOR UPDATE", self.all())
     }
 
     pub(super) fn named(&self, ids: &[&str], locked: bool) -> String {
@@ -154,10 +161,12 @@ impl Table {
         sql.reserve(changes.len() * 300);
         for (number, change) in changes.iter().enumerate() {
             let separator = if number == 0 { "" } else { "," };
-            let _ = write!(sql, "{separator}({number},{}::tid,", postgres_literal(&change.row.version));
+            let _ = write!(sql, "{separator}({number},");
+            push_literal(&mut sql, &change.row.version);
+            sql.push_str("::tid,");
             for (role, end) in [(Role::Anon, ","), (Role::Service, ")")] {
                 match change.new_key(role) {
-                    Some(new) => sql.push_str(&postgres_literal(new.expose())),
+                    Some(new) => push_literal(&mut sql, new.expose()),
                     None => sql.push_str("NULL::text"),
                 }
                 sql.push_str(end);
@@ -183,6 +192,17 @@ impl Table {
             }
         };
         Place(format!("{text}::{}", self.id_type))
+    }
+}
+
+/// Adds the literal of a text. What is sealed needs no escape in any form of literal, and there are very many of it.
+fn push_literal(sql: &mut String, text: &str) {
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b":+/=(),".contains(&b)) {
+        sql.push('\'');
+        sql.push_str(text);
+        sql.push('\'');
+    } else {
+        sql.push_str(&postgres_literal(text));
     }
 }
 

@@ -42,6 +42,43 @@ fn a_commit_that_reaches_the_server_late_is_waited_for_and_not_taken_for_lost() 
     fleet.assert_all(Under::New);
 }
 
+/// A program that saves whole rows waits for the lock of ours, and then writes the old values that it had read. All that
+/// is to be seen is old, and yet the rotation was committed.
+#[test]
+fn a_writer_that_puts_every_old_value_back_is_not_taken_for_a_failed_commit() {
+    let fleet = Fleet::postgres(1);
+    let before = fleet.values();
+    let old = |column: &'static str| before[&("t00000".to_owned(), column)].clone();
+    fleet.database.execute(&format!(
+        "create table kept (anon text, service text); insert into kept values ('{}', '{}')",
+        old("anon"),
+        old("service")
+    ));
+    let held = super::faults::Held::row(&fleet, "t00000");
+    let running = fleet.rotate(&[]).spawn();
+    held.wait_for_waiter();
+    let writer = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            // Queued behind the rotation, it goes on in the moment of its commit.
+            fleet.database.execute(
+                "update tenants set data_source_anon_key = anon, data_source_service_key = service from kept",
+            );
+        });
+        while fleet.database.execute(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        ) != "2"
+        {}
+        drop(held);
+        writer.join()
+    });
+    writer.unwrap();
+    // Whether the look came before the writer or after it: committed, and never "nothing was changed".
+    let ran = running.wait();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    fleet.assert_all(Under::Old);
+    fleet.cli(&["--verify", "--to", "file:new.key"]).run().expect_code(1);
+}
+
 #[test]
 fn what_cannot_be_found_out_is_said_and_the_backup_is_kept() {
     for (cut, under) in [(Cut::BeforeForGood, Under::Old), (Cut::AfterForGood, Under::New)] {
