@@ -11,9 +11,9 @@ use super::{
     Change, Commit, Holder, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
     StoredRow, verdict,
 };
-use crate::catalogue::Schema;
 use crate::catalogue::postgres::{COLUMNS, Target};
 use crate::catalogue::query::Dialect;
+use crate::catalogue::{CatalogueError, Schema};
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::tenant::TenantId;
@@ -60,7 +60,7 @@ impl PostgresRewriter {
         let found = session.ask("read what tenants is", Table::LOOK).await?;
         let table = match (text(&found, 0), text(&found, 2)) {
             (Some(name), Some(id_type)) => Table { name, id_type },
-            _ => return Err(super::CatalogueError::NoTable { address }.into()),
+            _ => return Err(CatalogueError::NoTable { address }.into()),
         };
         let is = |at: usize, word: &str| text(&found, at).as_deref() == Some(word);
         let reason = match () {

@@ -18,7 +18,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Output;
 use crate::cli::output::progress::Progress;
 use crate::cli::resolve::Resolved;
-use crate::rotation::{Backup, Cause, Decisions, Extent, Manner, News, Rotation, Stopped, Watch};
+use crate::rotation::{Backup, Cause, Decisions, Extent, Manner, News, Outcome, Rotation, Stopped, Watch};
 
 mod failure;
 mod keys;
@@ -55,19 +55,24 @@ pub(in crate::cli) fn run(
         return Err(nothing_to_rotate_from(&keys));
     }
     announce_settings(&resolved, &keys, output);
-    let choices = args.seal_plaintext.iter();
-    let decisions = Decisions {
-        seal_all: args.seal_plaintext.iter().any(|seal| matches!(seal, SealArg::All)),
-        seal: choices
+    let rotation = Rotation::new(keys.target.clone(), keys.from.clone(), decisions(args));
+    let run = Run { args, resolved: &resolved, keys: &keys, rotation: &rotation };
+    block_on(async |interrupt| run.rotate(output, interrupt).await)
+}
+
+/// What the arguments say about values that no key opens.
+fn decisions(args: &RotateKeyArgs) -> Decisions {
+    let seals = args.seal_plaintext.iter();
+    Decisions {
+        seal_all: seals.clone().any(|seal| matches!(seal, SealArg::All)),
+        seal: seals
             .filter_map(|seal| match seal {
                 SealArg::One(choice) => Some(choice.clone()),
                 SealArg::All => None,
             })
             .collect(),
         skip: args.skip_unreadable,
-    };
-    let rotation = Rotation::new(keys.target.clone(), keys.from.clone(), decisions);
-    block_on(async |interrupt| rotate(args, &resolved, &keys, &rotation, output, interrupt).await)
+    }
 }
 
 /// Known before a key is made for it.
@@ -104,72 +109,83 @@ fn options(args: &RotateKeyArgs) -> RewriteOptions {
     RewriteOptions { lock_timeout: args.lock_timeout, as_user: args.as_user.clone() }
 }
 
-async fn rotate(
-    args: &RotateKeyArgs,
-    resolved: &Resolved,
-    keys: &Keys,
-    rotation: &Rotation,
-    output: &mut Output,
-    interrupt: &mut Interrupt,
-) -> Result<ExitCode, CliError> {
-    let start = Instant::now();
-    let url = resolved.database_url()?;
-    let opened = Rewriter::open(&url.value, options(args)).await;
-    let mut rewriter = opened.map_err(|error| not_planned(error.into(), resolved))?;
-    let report = Report {
-        address: rewriter.address().to_owned(),
-        dry_run: args.dry_run,
-        from: rotation.from(),
-        to: rotation.to(),
-        start,
-    };
-    let (plan, code) = watched(output, interrupt, Progress::hidden(), async |watch| {
-        rotation.plan(&mut rewriter, watch).await
-    })
-    .await?;
-    let plan = plan.map_err(|cause| interrupted(code).unwrap_or_else(|| not_planned(cause, resolved)))?;
-    failure::unknown_choices(args, &mut rewriter).await?;
-    if !args.skip_unreadable && !plan.tally.unreadable.is_empty() {
-        report.refused(&plan, output);
-        rewriter.close().await;
-        return Err(not_planned(Cause::Undecided(plan.tally.unreadable), resolved));
-    }
-    if !args.yes && !args.dry_run && plan.tally.changed() > 0 {
-        let question = report.question(&plan, keys);
-        if !confirm::confirm(question, interrupt).await? {
-            rewriter.close().await;
-            return Err(failure::declined(keys, args));
-        }
-    }
-    let mut backup = match &args.backup {
-        Some(file) if !args.dry_run => Some(Backup::create(file).map_err(failure::no_backup)?),
-        _ => None,
-    };
-    let manner = match (args.dry_run, args.batch_size) {
-        (true, _) => Manner::Rehearsal,
-        (false, None) => Manner::Whole,
-        (false, Some(size)) => Manner::Batches(size),
-    };
-    let progress = Progress::of_rotation_if_visible(plan.counts.with_key);
-    let (applied, code) = watched(output, interrupt, progress, async |watch| {
-        rotation.apply(&mut rewriter, manner, backup.as_mut(), watch).await
-    })
-    .await?;
-    match applied {
-        Ok(outcome) => {
-            rewriter.close().await;
-            let told = if args.dry_run { Announced::default() } else { announce(resolved) };
-            Ok(report.done(&outcome, keys, args, &told, output))
-        }
-        Err(stop) => {
-            if let Some(backup) = backup
-                && stop.extent == Extent::Nothing
-            {
-                // It holds nothing that ever stood, and would be in the way of the next attempt.
-                let _ = backup.discard();
+/// What a run is about.
+struct Run<'r> {
+    args: &'r RotateKeyArgs,
+    resolved: &'r Resolved,
+    keys: &'r Keys,
+    rotation: &'r Rotation,
+}
+
+impl Run<'_> {
+    async fn rotate(&self, output: &mut Output, interrupt: &mut Interrupt) -> Result<ExitCode, CliError> {
+        let start = Instant::now();
+        let Self { args, resolved, keys, rotation } = *self;
+        let url = resolved.database_url()?;
+        let opened = Rewriter::open(&url.value, options(args)).await;
+        let mut rewriter = opened.map_err(|error| not_planned(error.into(), resolved))?;
+        let address = rewriter.address().to_owned();
+        let report =
+            Report { address, dry_run: args.dry_run, from: rotation.from(), to: rotation.to(), start };
+        let plan = self.plan(&report, &mut rewriter, output, interrupt).await?;
+        let mut backup = match &args.backup {
+            Some(file) if !args.dry_run => Some(Backup::create(file).map_err(failure::no_backup)?),
+            _ => None,
+        };
+        let manner = match (args.dry_run, args.batch_size) {
+            (true, _) => Manner::Rehearsal,
+            (false, None) => Manner::Whole,
+            (false, Some(size)) => Manner::Batches(size),
+        };
+        let progress = Progress::of_rotation_if_visible(plan.counts.with_key);
+        let (applied, code) = watched(output, interrupt, progress, async |watch| {
+            rotation.apply(&mut rewriter, manner, backup.as_mut(), watch).await
+        })
+        .await?;
+        match applied {
+            Ok(outcome) => {
+                rewriter.close().await;
+                let told = if args.dry_run { Announced::default() } else { announce(resolved) };
+                Ok(report.done(&outcome, keys, args, &told, output))
             }
-            Err(stopped(stop, code, resolved))
+            Err(stop) => {
+                if let Some(backup) = backup
+                    && stop.extent == Extent::Nothing
+                {
+                    // It holds nothing that ever stood, and would be in the way of the next attempt.
+                    let _ = backup.discard();
+                }
+                Err(stopped(stop, code, resolved))
+            }
         }
+    }
+
+    /// What there is to do, when nothing is in the way and nobody says no.
+    async fn plan(
+        &self,
+        report: &Report,
+        rewriter: &mut Rewriter,
+        output: &mut Output,
+        interrupt: &mut Interrupt,
+    ) -> Result<Outcome, CliError> {
+        let Self { args, resolved, keys, rotation } = *self;
+        let (plan, code) = watched(output, interrupt, Progress::hidden(), async |watch| {
+            rotation.plan(rewriter, watch).await
+        })
+        .await?;
+        let plan = plan.map_err(|cause| interrupted(code).unwrap_or_else(|| not_planned(cause, resolved)))?;
+        failure::unknown_choices(args, rewriter).await?;
+        if !args.skip_unreadable && !plan.tally.unreadable.is_empty() {
+            report.refused(&plan, output);
+            return Err(not_planned(Cause::Undecided(plan.tally.unreadable), resolved));
+        }
+        if !args.yes && !args.dry_run && plan.tally.changed() > 0 {
+            let question = report.question(&plan, keys);
+            if !confirm::confirm(question, interrupt).await? {
+                return Err(failure::declined(keys, args));
+            }
+        }
+        Ok(plan)
     }
 }
 
