@@ -116,10 +116,6 @@ impl Target {
         let address = address_of(&options);
         Ok(Self { options, passwords: passwords(url.expose()), address })
     }
-
-    pub(super) async fn connect(&self) -> Result<PgConnection, CatalogueError> {
-        connect(&self.options, &self.passwords, &self.address).await
-    }
 }
 
 impl std::fmt::Debug for PostgresCatalogue {

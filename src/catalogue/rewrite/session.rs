@@ -8,15 +8,16 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgDatabaseError, PgRow, PgSeverity};
 use sqlx::{Connection, Either, Executor, PgConnection, Row, ValueRef, raw_sql};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::statement::{LOCK_KEYS, Transaction};
 use super::trigger;
 use super::{Holder, RewriteError};
 use crate::catalogue::postgres::{Target, late};
-use crate::catalogue::{CONNECT_LIMIT, QUERY_LIMIT};
+use crate::catalogue::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT};
 use crate::diagnosis;
-use crate::driver::{Apart, apart};
+use crate::driver::{Apart, reside};
 use crate::failure::{Failure, FailureClass};
 use crate::sanitize::printable;
 use crate::secret::Secret;
@@ -24,11 +25,15 @@ use crate::secret::Secret;
 /// The rows of each statement of a message, in their order.
 pub(super) type Results = Vec<Vec<PgRow>>;
 
-/// A connection, if there is one.
+/// A message, and where its answer goes.
+type Job = (Secret, oneshot::Sender<Result<Results, sqlx::Error>>);
+
+/// A connection, if there is one. It lives on a thread of its own, which ends with this handle: a page of rows comes in
+/// a hundred pieces, and handing each from one thread to another took as long as the server needs for it.
 pub(super) struct Session {
     pub(super) target: Target,
     lock_timeout: Duration,
-    connection: Option<PgConnection>,
+    connection: Option<mpsc::Sender<Job>>,
 }
 
 /// Why a message has no answer.
@@ -46,14 +51,18 @@ impl Session {
     /// takes one round trip. An error of the server leaves the connection, any other loses it.
     pub(super) async fn send(&mut self, sql: Secret) -> Result<Results, Trouble> {
         let limit = QUERY_LIMIT + self.lock_timeout;
-        let Some(mut connection) = self.connection.take() else {
+        // Out of its place for as long as it is at work: whoever stops waiting has lost it.
+        let Some(connection) = self.connection.take() else {
             return Err(Trouble::Driver(sqlx::Error::WorkerCrashed));
         };
-        let sent = apart(limit, async move {
-            let results = collect(&mut connection, sql.expose()).await;
-            (connection, results)
-        });
-        let (connection, results) = sent.await.map_err(Trouble::Apart)?;
+        let (answer, answered) = oneshot::channel();
+        let sent = connection.send((sql, answer)).await;
+        let results = match timeout(limit, answered).await {
+            _ if sent.is_err() => return Err(Trouble::Driver(sqlx::Error::WorkerCrashed)),
+            Err(_) => return Err(Trouble::Apart(Apart::Late)),
+            Ok(Err(_)) => return Err(Trouble::Apart(Apart::Panicked)),
+            Ok(Ok(results)) => results,
+        };
         let lost = matches!(&results, Err(error) if !spoken(error));
         if !lost {
             self.connection = Some(connection);
@@ -90,7 +99,31 @@ impl Session {
     }
 
     pub(super) async fn connect(&mut self) -> Result<(), RewriteError> {
-        self.connection = Some(self.target.connect().await?);
+        let (jobs, inbox) = mpsc::channel(1);
+        let (greet, greeted) = oneshot::channel();
+        let target = self.target.clone();
+        let failed = |source| CatalogueError::Connect { address: self.target.address.clone(), source };
+        let resides = reside(async move {
+            match PgConnection::connect_with(&target.options).await {
+                Ok(connection) => {
+                    if greet.send(Ok(())).is_ok() {
+                        serve(connection, inbox).await;
+                    }
+                }
+                // Nobody may wait for it any more.
+                Err(error) => drop(greet.send(Err(error))),
+            }
+        });
+        resides.map_err(|_| failed(Failure::new(FailureClass::LocalLimit)))?;
+        match timeout(CONNECT_LIMIT, greeted).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                return Err(failed(diagnosis::postgres(&error, &self.target.passwords)).into());
+            }
+            Ok(Err(_)) => return Err(failed(diagnosis::apart(Apart::Panicked)).into()),
+            Err(_) => return Err(failed(late(Apart::Late, CONNECT_LIMIT)).into()),
+        }
+        self.connection = Some(jobs);
         Ok(())
     }
 
@@ -102,8 +135,13 @@ impl Session {
     }
 
     pub(super) async fn close(&mut self) {
+        // Its thread says goodbye to the server once nobody can send to it; waiting for the end of that is a courtesy.
         if let Some(connection) = self.connection.take() {
-            let _ = timeout(CONNECT_LIMIT, connection.close()).await;
+            let (answer, answered) = oneshot::channel();
+            if connection.send((Secret::new(String::new()), answer)).await.is_ok() {
+                drop(connection);
+                let _ = timeout(CONNECT_LIMIT, answered).await;
+            }
         }
     }
 
@@ -210,6 +248,23 @@ impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Session({})", self.target.address)
     }
+}
+
+/// Answers messages until there is nobody left to send one. An empty one is answered behind the goodbye.
+async fn serve(mut connection: PgConnection, mut inbox: mpsc::Receiver<Job>) {
+    while let Some((sql, answer)) = inbox.recv().await {
+        if sql.is_empty() {
+            let _ = connection.close().await;
+            drop(answer);
+            return;
+        }
+        let results = collect(&mut connection, sql.expose()).await;
+        if answer.send(results).is_err() {
+            // Whoever asked has gone, and the transaction with them: the server rolls back when the socket closes.
+            return;
+        }
+    }
+    let _ = connection.close().await;
 }
 
 async fn collect(connection: &mut PgConnection, sql: &str) -> Result<Results, sqlx::Error> {
