@@ -111,11 +111,11 @@ pub fn write(path: &Path, content: &Secret, existing: Existing) -> Result<(), Fi
     sync_folder(folder)
 }
 
-/// Writes a new file like [`write`] with [`Existing::Keep`], and reads it back from the path: what was just made is known
+/// Writes a new file like [`write()`] with [`Existing::Keep`], and reads it back from the path: what was just made is known
 /// to be there under its name.
 ///
 /// # Errors
-/// Those of [`write`] and [`read`]; [`FileError::Different`] when something else is read.
+/// Those of [`write()`] and [`read`]; [`FileError::Different`] when something else is read.
 pub fn write_and_read_back(path: &Path, content: &Secret) -> Result<(), FileError> {
     write(path, content, Existing::Keep)?;
     if read(path)?.expose() == content.expose() { Ok(()) } else { Err(FileError::Different(path.to_owned())) }
