@@ -8,6 +8,7 @@ mod fleet {
     pub mod ground;
     pub mod login;
     pub mod memory;
+    pub mod peak;
     pub mod postgres;
     pub mod rest;
     pub mod start;

@@ -43,6 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('test-connection', 'test-connection', [CompletionResultType]::ParameterValue, 'Test whether the data sources of tenants answer')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Show how well the caches and pools of the running services serve')
             [CompletionResult]::new('clear-cache', 'clear-cache', [CompletionResultType]::ParameterValue, 'Forget what is cached of tenants, in the state store and in every running process')
+            [CompletionResult]::new('rotate-key', 'rotate-key', [CompletionResultType]::ParameterValue, 'Re-seal every stored key under another encryption key')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Make an embedded fleet to try boothds on, and test it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -204,6 +205,35 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'boothds;rotate-key' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The target key: env:NAME, file:PATH or prompt')
+            [CompletionResult]::new('--generate', '--generate', [CompletionResultType]::ParameterName, 'Make the target key and write it to this file before anything else, never over another')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Keys to rotate from (default: the encryption key and the earlier ones of the settings)')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Commit every N tenants instead of all at once; can be run again to finish')
+            [CompletionResult]::new('--backup', '--backup', [CompletionResultType]::ParameterName, 'Write every changed value, old and new, to this file before it is committed; never over another')
+            [CompletionResult]::new('--restore', '--restore', [CompletionResultType]::ParameterName, 'Put the old values of a backup back, where the new ones still stand')
+            [CompletionResult]::new('--as-user', '--as-user', [CompletionResultType]::ParameterName, 'Who is responsible, for the audit trigger: sets app.current_user_id')
+            [CompletionResult]::new('--lock-timeout', '--lock-timeout', [CompletionResultType]::ParameterName, 'How long to wait for locks, and for an answer when a commit was cut off, such as 30s or 500ms')
+            [CompletionResult]::new('--seal-plaintext', '--seal-plaintext', [CompletionResultType]::ParameterName, 'Seal plaintext credentials too: all, or those of TENANT:COLUMN (anon or service); can be repeated')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file, before the environment')
+            [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Read variables from this file, before the environment')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use [profile.NAME] of the configuration file, before the environment')
+            [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The application database: postgres://user@host/name or sqlite:PATH, without a password')
+            [CompletionResult]::new('--encryption-key-file', '--encryption-key-file', [CompletionResultType]::ParameterName, 'The file that holds the encryption key')
+            [CompletionResult]::new('--previous-key-file', '--previous-key-file', [CompletionResultType]::ParameterName, 'A file that holds earlier encryption keys, one a line; can be repeated')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Do the very same, and roll it back')
+            [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Prove that every stored key opens with the current key alone (with --to: with that one)')
+            [CompletionResult]::new('--skip-unreadable', '--skip-unreadable', [CompletionResultType]::ParameterName, 'Leave what cannot be opened as it is, list it, and end with 1')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for --format json')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'boothds;demo' {
             [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'The folder to make')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
@@ -259,6 +289,7 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('test-connection', 'test-connection', [CompletionResultType]::ParameterValue, 'Test whether the data sources of tenants answer')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Show how well the caches and pools of the running services serve')
             [CompletionResult]::new('clear-cache', 'clear-cache', [CompletionResultType]::ParameterValue, 'Forget what is cached of tenants, in the state store and in every running process')
+            [CompletionResult]::new('rotate-key', 'rotate-key', [CompletionResultType]::ParameterValue, 'Re-seal every stored key under another encryption key')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Make an embedded fleet to try boothds on, and test it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -287,6 +318,9 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             break
         }
         'boothds;help;clear-cache' {
+            break
+        }
+        'boothds;help;rotate-key' {
             break
         }
         'boothds;help;demo' {

@@ -43,6 +43,9 @@ _boothds() {
             boothds,man)
                 cmd="boothds__subcmd__man"
                 ;;
+            boothds,rotate-key)
+                cmd="boothds__subcmd__rotate__subcmd__key"
+                ;;
             boothds,stats)
                 cmd="boothds__subcmd__stats"
                 ;;
@@ -79,6 +82,9 @@ _boothds() {
             boothds__subcmd__help,man)
                 cmd="boothds__subcmd__help__subcmd__man"
                 ;;
+            boothds__subcmd__help,rotate-key)
+                cmd="boothds__subcmd__help__subcmd__rotate__subcmd__key"
+                ;;
             boothds__subcmd__help,stats)
                 cmd="boothds__subcmd__help__subcmd__stats"
                 ;;
@@ -95,7 +101,7 @@ _boothds() {
 
     case "${cmd}" in
         boothds)
-            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help"
+            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -359,7 +365,7 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help)
-            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help"
+            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -485,6 +491,20 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__help__subcmd__rotate__subcmd__key)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -639,6 +659,84 @@ _boothds() {
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --previous-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__rotate__subcmd__key)
+            opts="-y -v -h --to --generate --from --dry-run --batch-size --backup --restore --verify --as-user --lock-timeout --seal-plaintext --skip-unreadable --yes --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --generate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --restore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seal-plaintext)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
                     return 0

@@ -40,6 +40,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand test-connection 'Test whether the data sources of tenants answer'
             cand stats 'Show how well the caches and pools of the running services serve'
             cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
+            cand rotate-key 'Re-seal every stored key under another encryption key'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
             cand man 'Print a manual page'
@@ -192,6 +193,34 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'boothds;rotate-key'= {
+            cand --to 'The target key: env:NAME, file:PATH or prompt'
+            cand --generate 'Make the target key and write it to this file before anything else, never over another'
+            cand --from 'Keys to rotate from (default: the encryption key and the earlier ones of the settings)'
+            cand --batch-size 'Commit every N tenants instead of all at once; can be run again to finish'
+            cand --backup 'Write every changed value, old and new, to this file before it is committed; never over another'
+            cand --restore 'Put the old values of a backup back, where the new ones still stand'
+            cand --as-user 'Who is responsible, for the audit trigger: sets app.current_user_id'
+            cand --lock-timeout 'How long to wait for locks, and for an answer when a commit was cut off, such as 30s or 500ms'
+            cand --seal-plaintext 'Seal plaintext credentials too: all, or those of TENANT:COLUMN (anon or service); can be repeated'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --dry-run 'Do the very same, and roll it back'
+            cand --verify 'Prove that every stored key opens with the current key alone (with --to: with that one)'
+            cand --skip-unreadable 'Leave what cannot be opened as it is, list it, and end with 1'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'boothds;demo'= {
             cand --dir 'The folder to make'
             cand --format 'How to print the answer'
@@ -244,6 +273,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand test-connection 'Test whether the data sources of tenants answer'
             cand stats 'Show how well the caches and pools of the running services serve'
             cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
+            cand rotate-key 'Re-seal every stored key under another encryption key'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
             cand man 'Print a manual page'
@@ -264,6 +294,8 @@ set edit:completion:arg-completer[boothds] = {|@words|
         &'boothds;help;stats'= {
         }
         &'boothds;help;clear-cache'= {
+        }
+        &'boothds;help;rotate-key'= {
         }
         &'boothds;help;demo'= {
         }

@@ -45,6 +45,7 @@ complete -c boothds -n "__fish_boothds_needs_command" -f -a "info" -d 'Show what
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "rotate-key" -d 'Re-seal every stored key under another encryption key'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "man" -d 'Print a manual page'
@@ -191,6 +192,31 @@ complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -s y -l yes
 complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l to -d 'The target key: env:NAME, file:PATH or prompt' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l generate -d 'Make the target key and write it to this file before anything else, never over another' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l from -d 'Keys to rotate from (default: the encryption key and the earlier ones of the settings)' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l batch-size -d 'Commit every N tenants instead of all at once; can be run again to finish' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l backup -d 'Write every changed value, old and new, to this file before it is committed; never over another' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l restore -d 'Put the old values of a backup back, where the new ones still stand' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l as-user -d 'Who is responsible, for the audit trigger: sets app.current_user_id' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l lock-timeout -d 'How long to wait for locks, and for an answer when a commit was cut off, such as 30s or 500ms' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l seal-plaintext -d 'Seal plaintext credentials too: all, or those of TENANT:COLUMN (anon or service); can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l dry-run -d 'Do the very same, and roll it back'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l verify -d 'Prove that every stored key opens with the current key alone (with --to: with that one)'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l skip-unreadable -d 'Leave what cannot be opened as it is, list it, and end with 1'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -s y -l yes -d 'Do not ask'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c boothds -n "__fish_boothds_using_subcommand demo" -l dir -d 'The folder to make' -r -F
 complete -c boothds -n "__fish_boothds_using_subcommand demo" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
 json\t'One JSON document'
@@ -228,15 +254,16 @@ complete -c boothds -n "__fish_boothds_using_subcommand man" -l previous-key-fil
 complete -c boothds -n "__fish_boothds_using_subcommand man" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand man" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "man" -d 'Print a manual page'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "rotate-key" -d 'Re-seal every stored key under another encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "man" -d 'Print a manual page'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -13,6 +13,7 @@ use crate::tenant::{Tenant, TenantFilter, TenantId};
 
 mod postgres;
 mod query;
+pub mod rewrite;
 mod sqlite;
 
 pub use postgres::PostgresCatalogue;

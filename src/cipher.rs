@@ -19,6 +19,6 @@ mod state;
 
 pub use authenticator::{Authenticator, Code};
 pub use key::{EncryptionKey, KeyError, KeyId};
-pub use ring::{KeyRing, Opened};
+pub use ring::{KeyRing, Opened, load_keys};
 pub use sealed::{OpenError, Sealed};
 pub use state::{Inspection, KeyState, inspect};

@@ -83,6 +83,7 @@ fn dispatch(arguments: Arguments, output: &mut Output) -> Result<ExitCode, CliEr
         Command::Demo(args) => commands::demo::run(&args, output),
         Command::Stats(args) => commands::stats::run(&args, &global, output),
         Command::ClearCache(args) => commands::clear_cache::run(&args, &global, output),
+        Command::RotateKey(args) => commands::rotate_key::run(&args, &global, output),
         Command::TestConnection(args) => commands::test_connection::run(&args, &global, output),
     }
 }

@@ -71,6 +71,21 @@ where
     .await
 }
 
+/// Runs `work` on a thread and a runtime of its own until it ends by itself, for a connection that is asked again and
+/// again for large answers: each piece of them wakes one thread, and none in between.
+///
+/// # Errors
+/// What the system refused.
+pub fn reside(work: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name("connection".to_owned());
+    let live = move || {
+        let _within = Within::enter();
+        runtime.block_on(work);
+    };
+    thread.spawn(live).map(drop)
+}
+
 async fn on_a_thread<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, Apart> + Send + 'static,

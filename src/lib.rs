@@ -43,6 +43,7 @@
 //! 2 source        ()                        a tenant's data source: postgres, supabase, sqlite; log in and ask
 //! 2 state         ()                        the shared store: cache tier 2, counters, invalidations
 //! 3 probe         ()                        one tenant: open, log in, ask; a typed report
+//! 3 rotation      ()                        every key sealed anew: plan, apply, verify, backup
 //! 4 manager       ()                        DataSourceManager: caches, client pool, counters; tenant → live client
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
 //! 5 report        ()                        the performance document: assembled, and read from an endpoint
@@ -69,6 +70,7 @@ pub mod memory;
 pub mod private_file;
 pub mod probe;
 pub mod report;
+pub mod rotation;
 pub mod sanitize;
 pub mod secret;
 pub mod settings;

@@ -5,7 +5,7 @@
 //! tool exists to prevent; nothing else writes one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,9 @@ pub enum FileError {
     /// The file does not hold UTF-8 text.
     #[error("{} does not hold UTF-8 text", .0.display())]
     NotText(PathBuf),
+    /// What is read is not what was written.
+    #[error("{} does not hold what was just written to it", .0.display())]
+    Different(PathBuf),
 }
 
 /// Reads a whole file of secret text.
@@ -84,10 +87,7 @@ pub fn write(path: &Path, content: &Secret, existing: Existing) -> Result<(), Fi
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
         return Err(FileError::NotAFile(path.to_owned()));
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let temporary = folder.join(format!(".boothds-{:016x}.tmp", rand::random::<u64>()));
     let error = |operation, path: &Path| {
         let path = path.to_owned();
@@ -108,7 +108,82 @@ pub fn write(path: &Path, content: &Secret, existing: Existing) -> Result<(), Fi
     // After a rename there is nothing left to remove; in every other case the temporary name must go.
     let _ = fs::remove_file(&temporary);
     placed?;
-    File::open(folder).and_then(|f| f.sync_all()).map_err(error("sync the folder", folder))
+    sync_folder(folder)
+}
+
+/// Writes a new file like [`write()`] with [`Existing::Keep`], and reads it back from the path: what was just made is known
+/// to be there under its name.
+///
+/// # Errors
+/// Those of [`write()`] and [`read`]; [`FileError::Different`] when something else is read.
+pub fn write_and_read_back(path: &Path, content: &Secret) -> Result<(), FileError> {
+    write(path, content, Existing::Keep)?;
+    if read(path)?.expose() == content.expose() { Ok(()) } else { Err(FileError::Different(path.to_owned())) }
+}
+
+/// A private file that grows by whole texts, and is on disk whenever [`PrivateLog::sync`] has returned.
+#[derive(Debug)]
+pub struct PrivateLog {
+    file: BufWriter<File>,
+    path: PathBuf,
+}
+
+impl PrivateLog {
+    /// Makes the file, mode 0600, where there is none. Its name is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`]; otherwise what the system refused.
+    pub fn create(path: &Path) -> Result<Self, FileError> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => FileError::Exists(path.to_owned()),
+            _ => FileError::Io { operation: "create", path: path.to_owned(), source },
+        })?;
+        sync_folder(folder_of(path))?;
+        Ok(Self { file: BufWriter::with_capacity(64 * 1024, file), path: path.to_owned() })
+    }
+
+    /// Adds a text.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn append(&mut self, text: &Secret) -> Result<(), FileError> {
+        self.file.write_all(text.expose().as_bytes()).map_err(|source| self.io("write", source))
+    }
+
+    /// Brings all that was added to the disk.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn sync(&mut self) -> Result<(), FileError> {
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        synced.map_err(|source| self.io("write", source))
+    }
+
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn remove(self) -> Result<(), FileError> {
+        let removed = fs::remove_file(&self.path);
+        removed.map_err(|source| self.io("remove", source))
+    }
+
+    fn io(&self, operation: &'static str, source: io::Error) -> FileError {
+        FileError::Io { operation, path: self.path.clone(), source }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    let synced = File::open(folder).and_then(|f| f.sync_all());
+    synced.map_err(|source| FileError::Io { operation: "sync the folder", path: folder.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -169,6 +244,21 @@ mod tests {
             assert!(matches!(write(path, &secret("new"), Existing::Replace), Err(FileError::NotAFile(_))));
         }
         assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn a_log_is_private_grows_and_is_made_over_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup");
+        let mut log = PrivateLog::create(&path).unwrap();
+        log.append(&secret("one\n")).unwrap();
+        log.append(&secret("two\n")).unwrap();
+        log.sync().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(PrivateLog::create(&path), Err(FileError::Exists(_))));
+        log.remove().unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::tenant::Tenant;
 use crate::url::{is_this_machine, passwords};
 
 /// The columns of the table that the search path leads to. An empty answer means that there is none.
-const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
+pub(super) const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
                        WHERE attrelid = to_regclass('tenants') AND attnum > 0 AND NOT attisdropped";
 
 /// A PostgreSQL server with a `tenants` table.
@@ -34,15 +34,7 @@ pub struct PostgresCatalogue {
 
 impl PostgresCatalogue {
     pub(super) async fn open(url: &Secret) -> Result<Self, CatalogueError> {
-        let options = parse(url)?;
-        let name = options.get_application_name().unwrap_or("boothds").to_owned();
-        let options = options
-            .application_name(&name)
-            // A parameter of start-up that PgBouncer refuses unless it is told to ignore it.
-            .extra_float_digits(None)
-            .disable_statement_logging();
-        let address = address_of(&options);
-        let passwords = passwords(url.expose());
+        let Target { options, passwords, address } = Target::of(url)?;
         let connection = connect(&options, &passwords, &address).await?;
         let (connection, columns) = ask(connection, COLUMNS, &passwords, &address, |row: &PgRow| {
             Ok((row.try_get(0)?, row.try_get(1)?))
@@ -54,7 +46,7 @@ impl PostgresCatalogue {
 
     /// See [`super::Catalogue::identity`].
     pub(super) fn identity(url: &Secret) -> Result<String, CatalogueError> {
-        let options = parse(url)?;
+        let Target { options, .. } = Target::of(url)?;
         let host = options.get_host().to_ascii_lowercase();
         let local = options.get_socket().is_some() || host.starts_with('/') || is_this_machine(&host);
         let machine = if local { machine() } else { String::new() };
@@ -108,18 +100,38 @@ impl PostgresCatalogue {
     }
 }
 
+/// How a server is connected to, and how it is named.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) options: PgConnectOptions,
+    /// For hiding them where the server repeats them.
+    pub(super) passwords: Vec<Secret>,
+    pub(super) address: String,
+}
+
+impl Target {
+    /// What the operator's URL means.
+    pub(super) fn of(url: &Secret) -> Result<Self, CatalogueError> {
+        // The operator's own database: environment and `.pgpass` count, as with libpq. The parser's errors repeat
+        // what it could not read, so they are not passed on.
+        let options = PgConnectOptions::from_str(url.expose())
+            .map_err(|_| CatalogueError::Url { reason: "it is no postgres:// URL that can be read" })?;
+        let name = options.get_application_name().unwrap_or("boothds").to_owned();
+        let options = options
+            .application_name(&name)
+            // A parameter of start-up that PgBouncer refuses unless it is told to ignore it.
+            .extra_float_digits(None)
+            .disable_statement_logging();
+        let address = address_of(&options);
+        Ok(Self { options, passwords: passwords(url.expose()), address })
+    }
+}
+
 impl std::fmt::Debug for PostgresCatalogue {
     // `PgConnectOptions` prints its password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PostgresCatalogue({})", self.address)
     }
-}
-
-/// The operator's own database: environment and `.pgpass` count, as with libpq. The parser's errors repeat what it could
-/// not read, so they are not passed on.
-fn parse(url: &Secret) -> Result<PgConnectOptions, CatalogueError> {
-    PgConnectOptions::from_str(url.expose())
-        .map_err(|_| CatalogueError::Url { reason: "it is no postgres:// URL that can be read" })
 }
 
 async fn connect(
@@ -170,7 +182,7 @@ fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
 }
 
-fn late(why: Apart, limit: Duration) -> Failure {
+pub(super) fn late(why: Apart, limit: Duration) -> Failure {
     let mut failure = diagnosis::apart(why);
     if failure.class == FailureClass::Timeout {
         failure.detail = Some(format!("{} s", limit.as_secs()));

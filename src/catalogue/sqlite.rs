@@ -16,7 +16,7 @@ use crate::sqlite_file::{self, Presence};
 use crate::tenant::Tenant;
 use crate::url::{Address, SourceUrl};
 
-const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
+pub(super) const COLUMNS: &str = "SELECT name, lower(type) FROM pragma_table_info('tenants')";
 
 /// A SQLite file with a `tenants` table.
 #[derive(Debug)]

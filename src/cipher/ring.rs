@@ -64,10 +64,7 @@ impl KeyRing {
             Some(Sourced { value: KeySource::Text(text), .. }) if text.expose().trim().is_empty() => {
                 Vec::new()
             }
-            Some(source) => load(source)?
-                .iter()
-                .map(|(digits, place)| EncryptionKey::parse(digits, place))
-                .collect::<Result<_, _>>()?,
+            Some(source) => load_keys(source)?,
             None => Vec::new(),
         };
         Ok(Self::new(current, earlier))
@@ -111,6 +108,14 @@ impl KeyRing {
         }
         Err(OpenError::Authentication)
     }
+}
+
+/// The keys that a source names, in their order; reads the files it points to.
+///
+/// # Errors
+/// What is wrong with the first that cannot be had.
+pub fn load_keys(source: &Sourced<KeySource>) -> Result<Vec<EncryptionKey>, KeyError> {
+    load(source)?.iter().map(|(digits, place)| EncryptionKey::parse(digits, place)).collect()
 }
 
 /// The texts of the keys that a source names, each with the place to name in an error.

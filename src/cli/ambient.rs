@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
+use crate::secret::Secret;
 use crate::settings::{Knob, state_folder};
 
 /// Variables besides the settings that decide something.
@@ -68,6 +69,43 @@ pub(super) fn program_path() -> PathBuf {
     let called = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "boothds".into()));
     let folder = std::env::current_dir().unwrap_or_default();
     called.strip_prefix(folder).map(Path::to_owned).unwrap_or(called)
+}
+
+/// A variable of the environment that an argument names, if it holds a text.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one reader of the environment that the lint names"
+)]
+pub(super) fn variable(name: &str) -> Option<Secret> {
+    std::env::var(name).ok().map(Secret::new)
+}
+
+/// This very command line with `--to file:FILE` in place of `--generate FILE`, for the shell.
+pub(super) fn arguments_with_target(file: &Path) -> String {
+    let target = [OsString::from("--to"), format!("file:{}", file.display()).into()];
+    let mut words = vec![program_path().into_os_string()];
+    let mut arguments = std::env::args_os().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--generate" {
+            arguments.next();
+            words.extend(target.clone());
+        } else if argument.to_string_lossy().starts_with("--generate=") {
+            words.extend(target.clone());
+        } else {
+            words.push(argument);
+        }
+    }
+    words.iter().map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+/// A word for the shell.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Whether the one argument is the question for the version.

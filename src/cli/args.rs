@@ -15,8 +15,10 @@ use crate::tenant::{Role, Status};
 use crate::url::Kind;
 
 mod caches;
+mod rotate_key;
 
 pub(super) use caches::{ClearCacheArgs, StatsArgs};
+pub(super) use rotate_key::{KeyArg, RotateKeyArgs, SealArg};
 
 /// Manage and test the data sources of a multi-tenant service
 ///
@@ -90,6 +92,7 @@ pub(super) enum Command {
     TestConnection(TestConnectionArgs),
     Stats(StatsArgs),
     ClearCache(ClearCacheArgs),
+    RotateKey(Box<RotateKeyArgs>),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -9,6 +9,7 @@ pub(super) mod encrypt;
 pub(super) mod info;
 pub(super) mod keygen;
 pub(super) mod man;
+pub(super) mod rotate_key;
 pub(super) mod stats;
 pub(super) mod tenants;
 pub(super) mod test_connection;

@@ -63,7 +63,7 @@ impl CliError {
     }
 
     /// An error of a floor below, with its causes.
-    fn of(code: ExitCode, error: &dyn StdError) -> Self {
+    pub(super) fn of(code: ExitCode, error: &dyn StdError) -> Self {
         let mut causes = Vec::new();
         let mut cause = error.source();
         while let Some(error) = cause {

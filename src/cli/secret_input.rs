@@ -122,6 +122,16 @@ fn unreadable(input: &InputArgs, error: &io::Error) -> CliError {
     CliError::io(format!("cannot read {}", name(input)), error)
 }
 
+/// Asks for a secret, when the arguments have said so.
+pub(super) fn prompt(prompt: &Prompt) -> Result<Secret, CliError> {
+    if !io::stdin().is_terminal() {
+        return Err(
+            CliError::usage("there is no terminal to ask on").hint("name env:NAME or file:PATH instead")
+        );
+    }
+    ask(prompt)
+}
+
 /// Asks on the terminal, without echo. A signal while it waits would leave the terminal without echo, so the prompt runs
 /// on a thread of its own and the terminal is put right before the run ends. After Ctrl-Z and `fg` the shell has switched
 /// the echo on again.

@@ -13,6 +13,7 @@ mod keys;
 mod layering;
 mod manager;
 mod postgres_source;
+mod rotation;
 mod sealed_form;
 mod secrecy;
 mod settings;

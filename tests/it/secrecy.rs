@@ -6,8 +6,12 @@ use crate::support::gateway::{Gateway, Mode};
 use crate::support::network::garbage_server;
 use crate::support::postgres::cluster;
 
-const SECRETS: [&str; 6] = [
+/// A key to rotate to.
+const TARGET: &str = "7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a09f8e";
+
+const SECRETS: [&str; 7] = [
     KEY,
+    TARGET,
     "2222222222222222222222222222222222222222222222222222222222222222",
     "sb_secret_Zq8mVx2LrT5wKp9sYd3f",
     "sb_publishable_Hn4bGc7jQe1uXo6a",
@@ -17,7 +21,7 @@ const SECRETS: [&str; 6] = [
 
 #[test]
 fn no_output_of_any_command_holds_a_secret() {
-    let [_, previous, secret, publishable, password, operator] = SECRETS;
+    let [_, _, previous, secret, publishable, password, operator] = SECRETS;
     let world = World::postgres();
     world.database.execute("alter table tenants drop constraint check_data_source_complete");
     let (echo, ok) = (Gateway::start(None), Gateway::start(None));
@@ -114,12 +118,21 @@ fn no_output_of_any_command_holds_a_secret() {
         (vec!["decrypt", "--lines"], secret),
         (vec!["tenants", "--encryption-key-file", "/dev/null"], ""),
         (vec!["no-such-command"], secret),
+        (vec!["rotate-key", "--verify"], ""),
+        (vec!["rotate-key", "--verify", "--json"], ""),
+        (vec!["rotate-key", "--to", "env:TARGET", "--yes"], ""),
+        (vec!["rotate-key", "--to", "env:TARGET", "--dry-run", "--json", "-v"], ""),
+        (vec!["rotate-key", "--to", "env:TARGET", "--dry-run", "--seal-plaintext", "--skip-unreadable"], ""),
+        (vec!["rotate-key", "--to", KEY, "--yes"], ""),
+        (vec!["rotate-key", "--to", "env:TARGET", "--from", previous, "--yes"], ""),
+        (vec!["rotate-key", "--to", "env:TARGET", "--yes", "--seal-plaintext=plaintext:service"], ""),
     ];
     for (args, input) in commands {
         let cli = crate::support::cli::Cli::new(&args)
             .env("DATABASE_URL", &url)
             .env("ENCRYPTION_KEY", KEY)
             .env("ENCRYPTION_KEY_PREVIOUS", previous)
+            .env("TARGET", TARGET)
             .env("RUST_BACKTRACE", "full")
             .env("RUST_LOG", "trace")
             .stdin(input);

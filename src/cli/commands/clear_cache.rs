@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::args::{ClearCacheArgs, Format, GlobalArgs};
 use crate::cli::block_on;
-use crate::cli::confirm::confirm;
+use crate::cli::confirm;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
@@ -26,14 +26,24 @@ pub(in crate::cli) fn run(
     global: &GlobalArgs,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
+    let asks = args.all && !args.yes;
+    if asks && !confirm::is_possible() {
+        return Err(CliError::usage("to clear all must be confirmed, and there is no terminal to ask on")
+            .hint("add --yes if that is what you want"));
+    }
     let resolved = Resolved::new(global, Vec::new(), output)?;
     let place = Place::new(&resolved)?;
-    if args.all {
-        let question =
-            format!("Forget every tenant that is cached in {} and tell every process?", place.address());
-        confirm(&question, args.yes)?;
-    }
-    block_on(async |_| clear(args, &resolved, &place, output).await)
+    block_on(async |interrupt| {
+        if asks {
+            let address = place.address();
+            let question =
+                format!("Forget every tenant that is cached in {address}, and tell every process?");
+            if !confirm::confirm(question, interrupt).await? {
+                return Err(CliError::usage("not confirmed; nothing was cleared"));
+            }
+        }
+        clear(args, &resolved, &place, output).await
+    })
 }
 
 async fn clear(

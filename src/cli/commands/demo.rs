@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::cipher::KeyRing;
-use crate::cli::ambient::program_path;
+use crate::cli::ambient::{self, program_path};
 use crate::cli::args::{DemoArgs, Format};
 use crate::cli::block_on;
 use crate::cli::config::ConfigFile;
@@ -83,7 +83,5 @@ async fn make(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError
 
 /// A path as a word for the shell.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    ambient::quoted(&path.display().to_string())
 }

@@ -24,6 +24,39 @@ impl Progress {
         Self(bar)
     }
 
+    /// A bar of a rotation, with its rate and the time it will take, where somebody sees it.
+    pub(in crate::cli) fn of_rotation_if_visible(total: u64) -> Self {
+        if !Self::is_visible() {
+            return Self::hidden();
+        }
+        let bar = Self::new(total);
+        let template = "{bar:30} {pos}/{len} tenants {per_sec} {eta} left {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.0.set_style(style);
+        }
+        bar
+    }
+
+    /// So many more are done.
+    pub(in crate::cli) fn advance_by(&self, count: u64) {
+        self.0.inc(count);
+    }
+
+    /// Says what is being done now.
+    pub(in crate::cli) fn say(&self, text: &'static str) {
+        self.0.set_message(text);
+    }
+
+    /// Begins again.
+    pub(in crate::cli) fn reset(&self) {
+        self.0.reset();
+    }
+
+    /// Writes a line without disturbing the bar.
+    pub(in crate::cli) fn while_away<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.suspend(work)
+    }
+
     /// No bar at all.
     pub(in crate::cli) fn hidden() -> Self {
         Self(ProgressBar::hidden())

@@ -5,6 +5,7 @@
 
 pub mod certificates;
 pub mod cli;
+pub mod commit_cut;
 pub mod fleet;
 pub mod gateway;
 pub mod heard;

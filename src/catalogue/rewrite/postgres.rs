@@ -1,0 +1,317 @@
+//! Rewriting keys in PostgreSQL.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgRow;
+use sqlx::{Row, ValueRef};
+
+use super::session::{Session, Trouble, spoken, text};
+use super::statement::{Table, Transaction};
+use super::{
+    Change, Commit, Holder, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
+    StoredRow, verdict,
+};
+use crate::catalogue::postgres::{COLUMNS, Target};
+use crate::catalogue::query::Dialect;
+use crate::catalogue::{CatalogueError, Schema};
+use crate::failure::{Failure, FailureClass};
+use crate::secret::Secret;
+use crate::tenant::TenantId;
+
+/// The pause between two attempts to learn how a commit ended.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// A PostgreSQL server whose keys are rewritten.
+#[derive(Debug)]
+pub struct PostgresRewriter {
+    session: Session,
+    /// Holds the lock where it must outlive a transaction.
+    guard: Option<Session>,
+    options: RewriteOptions,
+    table: Table,
+    /// How often all rows were read.
+    readings: u32,
+    /// The number of the transaction that writes.
+    number: Option<String>,
+}
+
+/// What the server says of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Committed,
+    Aborted,
+    /// It is too long ago, at it still, or another server that never heard of it.
+    NotSaid,
+}
+
+impl PostgresRewriter {
+    pub(super) async fn open(url: &Secret, options: RewriteOptions) -> Result<Self, RewriteError> {
+        let target = Target::of(url)?;
+        let address = target.address.clone();
+        let mut session = Session::new(target, options.lock_timeout);
+        session.connect().await?;
+        let columns = session.ask("read the columns of tenants", COLUMNS).await?;
+        let columns: Vec<(String, String)> = columns
+            .iter()
+            .flatten()
+            .map(|row| (lossy(row, 0).unwrap_or_default(), lossy(row, 1).unwrap_or_default()))
+            .collect();
+        Schema::check(Dialect::Postgres, &columns, &address)?;
+        let found = session.ask("read what tenants is", Table::LOOK).await?;
+        let table = match (text(&found, 0), text(&found, 2)) {
+            (Some(name), Some(id_type)) => Table { name, id_type },
+            _ => return Err(CatalogueError::NoTable { address }.into()),
+        };
+        let is = |at: usize, word: &str| text(&found, at).as_deref() == Some(word);
+        let reason = match () {
+            () if !is(1, "r") => "it is no plain table",
+            () if !is(3, "true") => "its column `id` is no primary key, so that rows could be left out",
+            () if !is(4, "false") => "other tables inherit from it",
+            () => return Ok(Self { session, guard: None, options, table, readings: 0, number: None }),
+        };
+        Err(RewriteError::Unfit { address, reason })
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.session.target.address
+    }
+
+    pub(super) async fn begin(&mut self, writes: bool) -> Result<(), RewriteError> {
+        let answer = self.session.begin(&Transaction { options: &self.options, writes }).await?;
+        self.number = if writes { text(&answer, 0) } else { None };
+        Ok(())
+    }
+
+    pub(super) async fn try_lock(&mut self, apart: bool) -> Result<Option<Holder>, RewriteError> {
+        if !apart {
+            return self.session.try_lock().await;
+        }
+        let mut guard = Session::new(self.session.target.clone(), self.options.lock_timeout);
+        guard.begin(&Transaction { options: &self.options, writes: false }).await?;
+        let holder = guard.try_lock().await;
+        self.guard = Some(guard);
+        holder
+    }
+
+    pub(super) async fn wait_for_lock(&mut self) -> Result<(), RewriteError> {
+        self.guard.as_mut().unwrap_or(&mut self.session).wait_for_lock().await
+    }
+
+    pub(super) async fn still_locked(&mut self) -> Result<(), RewriteError> {
+        self.guard.as_mut().unwrap_or(&mut self.session).still_locked().await
+    }
+
+    pub(super) async fn counts(&mut self) -> Result<RowCounts, RewriteError> {
+        let answer = self.session.ask("count the rows of tenants", self.table.counts()).await?;
+        let number = |at| text(&answer, at).and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(RowCounts { total: number(0), with_data_source: number(1), with_key: number(2) })
+    }
+
+    /// With a cursor, so that the server reads the table once from its beginning to its end: in the order of random
+    /// ids each page would be read from all over the table. A writer's work in between does not change what it sees.
+    pub(super) async fn read(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        self.readings += 1;
+        let cursor = self.cursor();
+        let sql = format!(
+            "DECLARE {cursor} NO SCROLL CURSOR FOR {}; FETCH {limit} FROM {cursor}",
+            self.table.all()
+        );
+        let answer = self.session.ask("read the rows of tenants", sql).await?;
+        Ok(self.rows(answer.last()))
+    }
+
+    pub(super) async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
+        let sql = format!("FETCH {limit} FROM {}", self.cursor());
+        let answer = self.session.ask("read the rows of tenants", sql).await?;
+        Ok(self.rows(answer.last()))
+    }
+
+    /// A name of its own for each reading: a transaction may read everything more than once.
+    fn cursor(&self) -> String {
+        format!("boothds_{}", self.readings)
+    }
+
+    pub(super) async fn lock(
+        &mut self,
+        after: Option<&Place>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>, RewriteError> {
+        let answer = self.session.ask("lock the rows of tenants", self.table.page(after, limit)).await?;
+        Ok(self.rows(answer.last()))
+    }
+
+    pub(super) async fn named(&mut self, ids: &[&str], locked: bool) -> Result<Vec<StoredRow>, RewriteError> {
+        let operation = if locked { "lock the rows of tenants" } else { "read the rows of tenants" };
+        let answer = self.session.ask(operation, self.table.named(ids, locked)).await?;
+        Ok(self.rows(answer.last()))
+    }
+
+    pub(super) async fn known(&mut self, names: &[&str]) -> Result<Vec<String>, RewriteError> {
+        self.begin(false).await?;
+        let answer = self.session.ask("look for tenants", self.table.known(names)).await?;
+        self.roll_back().await;
+        Ok(answer.last().into_iter().flatten().filter_map(|row| lossy(row, 0)).collect())
+    }
+
+    pub(super) async fn write(
+        &mut self,
+        changes: &[Change],
+        next: &Place,
+        limit: u32,
+    ) -> Result<(Vec<Stored>, Vec<StoredRow>), RewriteError> {
+        let update = self.table.update(changes);
+        let message = if limit == 0 {
+            update
+        } else {
+            let page = self.table.page(Some(next), limit);
+            Secret::new(format!("{};{page}", update.expose()))
+        };
+        let answer = match self.session.send(message).await {
+            Ok(answer) => answer,
+            Err(trouble) => return Err(self.session.explain("write the keys of tenants", trouble).await),
+        };
+        let stored = answer.first().map(|rows| rows.iter().filter_map(stored).collect());
+        let rows = if limit == 0 { Vec::new() } else { self.rows(answer.get(1)) };
+        Ok((stored.unwrap_or_default(), rows))
+    }
+
+    pub(super) async fn settle_constraints(&mut self) -> Result<(), RewriteError> {
+        self.session
+            .ask("satisfy the deferred constraints of tenants", "SET CONSTRAINTS ALL IMMEDIATE")
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn roll_back(&mut self) {
+        self.session.roll_back().await;
+    }
+
+    pub(super) async fn commit(&mut self, probes: &[Probe]) -> Commit {
+        let number = self.number.take();
+        let number = number.as_deref();
+        match self.session.send(Secret::new("COMMIT".to_owned())).await {
+            // A transaction that had failed unnoticed would be rolled back by COMMIT without an error.
+            Ok(_) => self.outcome(number, probes, None).await,
+            Err(Trouble::Driver(error)) if spoken(&error) => {
+                let error = self.session.explain("commit the keys of tenants", Trouble::Driver(error)).await;
+                Commit::NotDone(error)
+            }
+            Err(trouble) => {
+                let error = self.session.explain("commit the keys of tenants", trouble).await;
+                self.outcome(number, probes, Some(error)).await
+            }
+        }
+    }
+
+    pub(super) async fn close(mut self) {
+        self.session.close().await;
+        if let Some(mut guard) = self.guard.take() {
+            guard.close().await;
+        }
+    }
+
+    /// Asks what has become of the transaction and looks at rows that it has changed, again and again until they can be
+    /// locked or the time is up. `lost` is how the answer to COMMIT was lost; without it there was one.
+    async fn outcome(
+        &mut self,
+        number: Option<&str>,
+        probes: &[Probe],
+        lost: Option<RewriteError>,
+    ) -> Commit {
+        let start = Instant::now();
+        loop {
+            // Unanswered, the old transaction may still be at it: whoever can lock its rows knows that it has ended.
+            let failed = match self.look(number, probes, lost.is_some()).await {
+                Ok((status, stands)) => {
+                    return match (status, stands, lost) {
+                        (Status::Committed | Status::NotSaid, Some(true), _) => Commit::Done,
+                        // Others have written all of it since.
+                        (Status::Committed, _, None) | (Status::NotSaid, None, None) => Commit::Done,
+                        (Status::Aborted, Some(false) | None, lost) => {
+                            Commit::NotDone(lost.unwrap_or_else(|| self.refused()))
+                        }
+                        (Status::NotSaid, Some(false), Some(lost)) => Commit::NotDone(lost),
+                        // The rows contradict the server, which may be another one since.
+                        (_, _, lost) => Commit::Unknown(lost.unwrap_or_else(|| self.refused())),
+                    };
+                }
+                Err(error) => error,
+            };
+            if start.elapsed() >= self.options.lock_timeout {
+                // Answered, and only the look afterwards failed: the answer counts.
+                return match lost {
+                    None => Commit::Done,
+                    Some(_) => Commit::Unknown(failed),
+                };
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// What the server says of a transaction, and whether the new values stand.
+    async fn look(
+        &mut self,
+        number: Option<&str>,
+        probes: &[Probe],
+        locked: bool,
+    ) -> Result<(Status, Option<bool>), RewriteError> {
+        self.begin(locked).await?;
+        let ids: Vec<&str> = probes.iter().map(|probe| probe.id.as_str()).collect();
+        let rows = self.named(&ids, locked).await;
+        // Last, because a server that has never heard of the number raises an error.
+        let status = match number {
+            Some(number) => {
+                let sql = format!("SELECT txid_status({number})");
+                self.session.ask("ask for a transaction", sql).await.ok().and_then(|answer| text(&answer, 0))
+            }
+            None => None,
+        };
+        self.roll_back().await;
+        let status = match status.as_deref() {
+            Some("committed") => Status::Committed,
+            Some("aborted") => Status::Aborted,
+            _ => Status::NotSaid,
+        };
+        Ok((status, verdict(&rows?, probes)))
+    }
+
+    fn refused(&self) -> RewriteError {
+        RewriteError::Refused {
+            operation: "commit the keys of tenants",
+            address: self.address().to_owned(),
+            source: Failure::with(FailureClass::ServerError, "the server rolled the transaction back"),
+        }
+    }
+
+    fn rows(&self, rows: Option<&Vec<PgRow>>) -> Vec<StoredRow> {
+        let row = |row: &PgRow| {
+            Some(StoredRow {
+                id: TenantId::new(lossy(row, 1)?),
+                subdomain: lossy(row, 2).unwrap_or_default(),
+                anon: key(row, 3),
+                service: key(row, 4),
+                version: lossy(row, 0)?,
+                place: self.table.place(bytes(row, 1)?),
+            })
+        };
+        rows.into_iter().flatten().filter_map(row).collect()
+    }
+}
+
+fn stored(row: &PgRow) -> Option<Stored> {
+    Some(Stored { change: lossy(row, 0)?.parse().ok()?, anon: key(row, 1), service: key(row, 2) })
+}
+
+fn key(row: &PgRow, at: usize) -> Option<StoredKey> {
+    StoredKey::of(bytes(row, at)?)
+}
+
+fn bytes(row: &PgRow, at: usize) -> Option<&[u8]> {
+    // A null has no bytes.
+    let value = row.try_get_raw(at).ok().filter(|value| !value.is_null())?;
+    value.as_bytes().ok()
+}
+
+fn lossy(row: &PgRow, at: usize) -> Option<String> {
+    bytes(row, at).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}

@@ -1,0 +1,218 @@
+//! The text of the statements for PostgreSQL, pure.
+//!
+//! Values stand in the text, quoted by [`crate::sql`]: with parameters each statement would be prepared first, which is
+//! a round trip more and which a pooler in transaction mode may send to another server connection.
+
+use std::fmt::Write as _;
+
+use super::{Change, Place, RewriteOptions};
+use crate::secret::Secret;
+use crate::sql::postgres_literal;
+use crate::tenant::{Role, TenantId};
+
+/// The two keys of the advisory lock: `boot` in ASCII, and 1. Within one database every rotation asks for the same.
+pub(super) const LOCK_KEYS: &str = "1651470196, 1";
+
+/// How long the server lets a transaction of ours be idle before it takes us for dead and frees its locks.
+const IDLE_LIMIT: &str = "300s";
+
+/// What a person needs to know of a session to find it.
+pub(super) const WHO: &str = "concat_ws(', ', 'pid ' || l.pid, nullif(a.application_name, ''), \
+     'user ' || a.usename, coalesce(host(a.client_addr), 'on the server itself'), \
+     'since ' || to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state)";
+
+/// The sessions that have written to or locked rows of the table and not ended their transaction.
+pub(super) const ROW_HOLDERS: &str = "SELECT string_agg(who, '; ') FROM (SELECT concat_ws(', ', 'pid ' || l.pid, \
+     nullif(a.application_name, ''), 'user ' || a.usename, coalesce(host(a.client_addr), 'on the server itself'), \
+     'since ' || to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state) AS who \
+     FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.relation = to_regclass('tenants') AND l.granted \
+     AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') \
+     AND l.pid <> pg_backend_pid() ORDER BY a.xact_start LIMIT 3) AS holders";
+
+/// Which of `pg_locks` are ours.
+pub(super) fn lock_condition() -> String {
+    let (class, object) = LOCK_KEYS.split_once(", ").unwrap_or_default();
+    format!(
+        "locktype = 'advisory' AND classid = {class} AND objid = {object} AND objsubid = 2 AND database = \
+         (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+}
+
+/// How a transaction begins.
+pub(super) struct Transaction<'o> {
+    pub(super) options: &'o RewriteOptions,
+    pub(super) writes: bool,
+}
+
+impl Transaction<'_> {
+    pub(super) fn begin(&self) -> String {
+        let mut sql = String::from("BEGIN ISOLATION LEVEL READ COMMITTED");
+        if !self.writes {
+            sql.push_str(" READ ONLY");
+        }
+        // Rows that a policy hides would keep their old key: better an error. What a server, a role or a pooler has
+        // set as limits was not meant for this.
+        let _ = write!(
+            sql,
+            "; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; \
+             SET LOCAL idle_in_transaction_session_timeout = '{IDLE_LIMIT}'; SET LOCAL row_security = off; \
+             SET LOCAL application_name = 'boothds rotate-key'",
+            self.options.lock_timeout.as_millis()
+        );
+        if self.writes {
+            // With it off the server may lose a commit that it has confirmed.
+            sql.push_str(
+                "; SELECT set_config('synchronous_commit', 'on', true) \
+                 WHERE current_setting('synchronous_commit') = 'off'",
+            );
+            let agent = concat!("boothds/", env!("CARGO_PKG_VERSION"), " rotate-key");
+            let _ = write!(sql, "; SELECT set_config('app.user_agent', {}, true)", postgres_literal(agent));
+            if let Some(user) = &self.options.as_user {
+                let user = postgres_literal(user);
+                let _ = write!(sql, "; SELECT set_config('app.current_user_id', {user}, true)");
+            }
+            // By its number the server can be asked what has become of it.
+            sql.push_str("; SELECT txid_current()::text");
+        }
+        sql
+    }
+}
+
+/// The table, by its full name, and the type of its ids.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) id_type: String,
+}
+
+/// Rows that have a key.
+const HAS_KEY: &str = "(data_source_anon_key <> '' OR data_source_service_key <> '')";
+
+impl Table {
+    /// One row: name, kind, type of the id, whether ids are unique and never null, whether there are tables below.
+    pub(super) const LOOK: &'static str = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
+         c.relkind::text, format_type(a.atttypid, a.atttypmod), \
+         (a.attnotnull AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
+         AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 \
+         AND i.indkey[0] = a.attnum))::text, EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)::text \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped \
+         WHERE c.oid = to_regclass('tenants')";
+
+    pub(super) fn counts(&self) -> String {
+        format!(
+            "SELECT count(*)::text, count(data_source_url)::text, count(*) FILTER (WHERE {HAS_KEY})::text FROM {}",
+            self.name
+        )
+    }
+
+    /// All rows that have a key, in no order.
+    pub(super) fn all(&self) -> String {
+        format!("{} WHERE {HAS_KEY}", self.select())
+    }
+
+    /// The next rows that have a key, locked.
+    pub(super) fn page(&self, after: Option<&Place>, limit: u32) -> String {
+        let after = after.map(|place| format!(" AND t.id > {}", place.0)).unwrap_or_default();
+        format!("{}{after} ORDER BY t.id LIMIT {limit} FOR UPDATE", self.all())
+    }
+
+    pub(super) fn named(&self, ids: &[&str], locked: bool) -> String {
+        let lock = if locked { " FOR UPDATE" } else { "" };
+        let condition = if self.id_type == "uuid" {
+            let fits = ids.iter().filter(|id| TenantId::is_uuid(id));
+            let ids: Vec<String> = fits.map(|id| format!("{}::uuid", postgres_literal(id))).collect();
+            if ids.is_empty() { "false".to_owned() } else { format!("t.id IN ({})", ids.join(", ")) }
+        } else {
+            let ids: Vec<String> = ids.iter().map(|id| postgres_literal(id)).collect();
+            if ids.is_empty() { "false".to_owned() } else { format!("t.id::text IN ({})", ids.join(", ")) }
+        };
+        format!("{} WHERE {condition} ORDER BY t.id{lock}", self.select())
+    }
+
+    /// Those of the names that are an id or a subdomain.
+    pub(super) fn known(&self, names: &[&str]) -> String {
+        let names: Vec<String> = names.iter().map(|name| format!("({})", postgres_literal(name))).collect();
+        format!(
+            "SELECT v.name FROM (VALUES {}) AS v(name) WHERE EXISTS \
+             (SELECT FROM {} t WHERE t.id::text = v.name OR t.subdomain::text = v.name)",
+            names.join(", "),
+            self.name
+        )
+    }
+
+    fn select(&self) -> String {
+        // `ORDER BY id` would be the text of this name, which no index has and which is in another order for numbers.
+        format!(
+            "SELECT t.ctid::text, t.id::text, t.subdomain::text, t.data_source_anon_key::text, \
+             t.data_source_service_key::text FROM {} AS t",
+            self.name
+        )
+    }
+
+    /// Writes changes where the row is still the version that was locked: its `ctid` names that very version, which is
+    /// more than its keys being the same. What a trigger has made of it comes back.
+    pub(super) fn update(&self, changes: &[Change]) -> Secret {
+        let mut sql = format!(
+            "UPDATE {} AS t SET data_source_anon_key = coalesce(v.anon, t.data_source_anon_key), \
+             data_source_service_key = coalesce(v.service, t.data_source_service_key) FROM (VALUES ",
+            self.name
+        );
+        sql.reserve(changes.len() * 300);
+        for (number, change) in changes.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "," };
+            let _ = write!(sql, "{separator}({number},");
+            push_literal(&mut sql, &change.row.version);
+            sql.push_str("::tid,");
+            for (role, end) in [(Role::Anon, ","), (Role::Service, ")")] {
+                match change.new_key(role) {
+                    Some(new) => push_literal(&mut sql, new.expose()),
+                    None => sql.push_str("NULL::text"),
+                }
+                sql.push_str(end);
+            }
+        }
+        sql.push_str(
+            ") AS v(number, version, anon, service) WHERE t.ctid = v.version \
+             RETURNING v.number::text, t.data_source_anon_key::text, t.data_source_service_key::text",
+        );
+        Secret::new(sql)
+    }
+
+    /// The literal of an id's place, from its bytes: a database in `SQL_ASCII` holds any.
+    pub(super) fn place(&self, id: &[u8]) -> Place {
+        let text = match str::from_utf8(id) {
+            Ok(text) => postgres_literal(text),
+            Err(_) => {
+                let hex = id.iter().fold(String::new(), |mut hex, byte| {
+                    let _ = write!(hex, "{byte:02x}");
+                    hex
+                });
+                format!("convert_from(decode('{hex}', 'hex'), getdatabaseencoding())")
+            }
+        };
+        Place(format!("{text}::{}", self.id_type))
+    }
+}
+
+/// Adds the literal of a text. What is sealed needs no escape in any form of literal, and there are very many of it.
+fn push_literal(sql: &mut String, text: &str) {
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b":+/=(),".contains(&b)) {
+        sql.push('\'');
+        sql.push_str(text);
+        sql.push('\'');
+    } else {
+        sql.push_str(&postgres_literal(text));
+    }
+}
+
+impl Change {
+    /// The new key of a role.
+    #[must_use]
+    pub fn new_key(&self, role: Role) -> Option<&Secret> {
+        match role {
+            Role::Anon => self.anon.as_ref(),
+            Role::Service => self.service.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! After a rotation: cached rows, in the state store and in every process, no longer say what the application database
+//! says. Nothing here undoes a rotation, and nothing here may fail it: what cannot be told is said loudly.
+
+use crate::cli::output::Output;
+use crate::cli::resolve::Resolved;
+use crate::cli::stores::Place;
+use crate::state::{Cleared, Scope, StateError};
+
+/// How many processes have heard that what they have cached no longer counts.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    pub(super) processes_told: u64,
+}
+
+/// Invalidates the cached rows of every process that shares these settings.
+pub(super) async fn announce(resolved: &Resolved, output: &mut Output) -> Announced {
+    let cleared = match Place::new(resolved) {
+        Ok(place) => clear(&place).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.message),
+    };
+    match cleared {
+        // Nobody has ever kept anything there.
+        Ok(None) => Announced::default(),
+        Ok(Some(cleared)) => {
+            let rows = cleared.tenants.len();
+            output.note(&format!(
+                "the cache: {rows} rows forgotten, processes told to forget theirs: {}",
+                cleared.told
+            ));
+            if !cleared.logged {
+                output.warning(
+                    "the state store has no memory left for its log: a process that was away for a moment did not hear \
+                     of it; restart the services, or say `boothds clear-cache --all` again",
+                );
+            }
+            Announced { processes_told: cleared.told }
+        }
+        Err(error) => {
+            output.warning(&format!(
+                "the stored keys are changed, but no running process was told: {error}; services go by what they have \
+                 cached until it expires: restart them, or say `boothds clear-cache --all` once the store serves"
+            ));
+            Announced::default()
+        }
+    }
+}
+
+async fn clear(place: &Place) -> Result<Option<Cleared>, StateError> {
+    let Some(store) = place.open_existing(None).await? else { return Ok(None) };
+    let cleared = store.invalidate(&Scope::All, None).await?;
+    store.close().await;
+    Ok(Some(cleared))
+}
