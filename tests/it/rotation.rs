@@ -4,6 +4,7 @@
 //! knows. Each test looks into the table for itself.
 
 mod batches;
+mod caches;
 mod decisions;
 mod faults;
 mod files;
