@@ -329,8 +329,14 @@ impl DataSourceManager {
     /// seconds are lost, and servers see connections break.
     pub async fn shutdown(&self) {
         let shared = &self.inner.shared;
-        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, shared.leave()).await;
         shared.end();
+        // Who follows the store leaves it, behind whatever report is under way. Its runtime may have ended before it.
+        let left = async {
+            let _ = self.inner.running.subscribe().wait_for(|running| !running).await;
+            shared.leave().await
+        };
+        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, left).await;
+        shared.let_go();
         let clients = self.inner.pool.all();
         self.inner.pool.retire_where(|_| true);
         let idle = clients.iter().filter(|client| client.is_idle()).map(|client| client.live.close());

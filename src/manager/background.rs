@@ -5,11 +5,11 @@
 //! to five and is jittered, and then catches up before it says that the store serves. The other drops what has expired
 //! and keeps up the minimum of connections, with a store or without one.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::Inner;
@@ -27,10 +27,11 @@ const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
 /// How long saying goodbye to the store may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Begins both tasks, unless they run. `running` goes back to false when one ends without the manager, with its runtime;
-/// the next request then begins them anew on its own.
+/// Begins both tasks, unless they run or the manager has ended. `running` goes back to false when the first ends, also
+/// with its runtime; the next request then begins them anew on its own.
 pub(super) fn begin(inner: &Arc<Inner>) {
-    if inner.running.swap(true, Ordering::AcqRel) {
+    // The look before the change costs no lock for writing.
+    if *inner.running.borrow() || inner.shared.has_ended() || inner.running.send_replace(true) {
         return;
     }
     let running = Running(Arc::clone(&inner.running));
@@ -42,11 +43,11 @@ pub(super) fn begin(inner: &Arc<Inner>) {
     tokio::spawn(clean_up(Arc::downgrade(inner), inner.cleanup_interval, Arc::clone(&inner.shared)));
 }
 
-struct Running(Arc<AtomicBool>);
+struct Running(Arc<watch::Sender<bool>>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.0.send_replace(false);
     }
 }
 
@@ -76,7 +77,12 @@ async fn follow(inner: Weak<Inner>, shared: Arc<Shared>) {
     let mut store: Option<Arc<StateStore>> = None;
     loop {
         let first = position.is_none();
-        match connect(&inner, &shared, store.take(), &mut position).await {
+        let connected = tokio::select! {
+            biased;
+            () = shared.ended() => return,
+            connected = connect(&inner, &shared, store.take(), &mut position) => connected,
+        };
+        match connected {
             Ok(open) => {
                 pause = FIRST_PAUSE;
                 shared.up(&open);
@@ -87,6 +93,7 @@ async fn follow(inner: Weak<Inner>, shared: Arc<Shared>) {
                 match serve(&inner, &shared, &open, &mut position).await {
                     End::Manager => {
                         let _ = timeout(LEAVE_LIMIT, shared.leave()).await;
+                        shared.let_go();
                         return;
                     }
                     End::Store(error) => shared.down(error),

@@ -1,8 +1,9 @@
 //! What the clones of a manager share: its parts, and how they forget.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::configs::{Config, Configs};
 use super::error::ManagerError;
@@ -37,7 +38,7 @@ pub(super) struct Inner {
     pub(super) prober: Prober,
     pub(super) shared: Arc<Shared>,
     /// Whether the tasks in the background run.
-    pub(super) running: Arc<AtomicBool>,
+    pub(super) running: Arc<watch::Sender<bool>>,
 }
 
 impl Inner {

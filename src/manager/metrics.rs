@@ -8,6 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::health::Counters;
 
+/// A reset moves a store's epoch by one. An epoch elsewhere is that of a store which lost what it had, or of another.
+const RESETS: u64 = 1 << 20;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
@@ -112,21 +115,28 @@ impl Metrics {
         Due { number: books.number, epoch: books.epoch, added: upto - books.reported }
     }
 
-    /// The store has answered the last report with this epoch. Another one than the report's means that there was a
-    /// reset and nothing was taken; but the first report names none, and is taken in whatever epoch it meets.
-    pub(super) fn taken(&self, epoch: u64) {
+    /// The store has answered the last report with this epoch. Answers whether it has not taken the report, since there was
+    /// a reset or it has lost what it knew, so that there is another to be made.
+    pub(super) fn taken(&self, epoch: u64) -> bool {
         let mut books = self.books();
-        if books.epoch == epoch || books.epoch == 0 {
-            if let Some(upto) = books.pending.take() {
-                books.reported = upto;
-            }
-        } else {
-            let now = self.now();
-            books.reset = now;
-            books.reported = now;
+        let before = std::mem::replace(&mut books.epoch, epoch);
+        // The first report has no epoch yet, and is taken in whatever one the store is.
+        if before != 0 && before != epoch {
             books.pending = None;
+            if epoch.checked_sub(before).is_some_and(|resets| resets < RESETS) {
+                let now = self.now();
+                books.reset = now;
+                books.reported = now;
+            } else {
+                // Nobody has reset anything, and the store knows nothing of us: it is told all of it again.
+                books.reported = books.reset;
+            }
+            return true;
         }
-        books.epoch = epoch;
+        if let Some(upto) = books.pending.take() {
+            books.reported = upto;
+        }
+        false
     }
 }
 
@@ -147,14 +157,17 @@ mod tests {
     fn a_report_whose_answer_was_lost_is_repeated_and_what_came_since_follows() {
         let metrics = Metrics::new(true);
         count(&metrics, 3, 1);
+        let begin = metrics.due();
+        assert_eq!((begin.epoch, begin.added), (0, counted(3, 1)));
+        assert!(!metrics.taken(7), "the first report is taken in whatever epoch");
+        count(&metrics, 4, 2);
         let first = metrics.due();
-        assert_eq!((first.epoch, first.added), (0, counted(3, 1)));
+        assert_eq!((first.epoch, first.added), (7, counted(4, 2)));
         count(&metrics, 2, 0);
         assert_eq!(metrics.due(), first);
-        metrics.taken(7);
+        assert!(!metrics.taken(7));
         let second = metrics.due();
-        assert_eq!((second.number, second.epoch), (first.number + 1, 7));
-        assert_eq!((second.added, metrics.since_reset()), (counted(2, 0), counted(5, 1)));
+        assert_eq!((second.number, second.added), (first.number + 1, counted(2, 0)));
     }
 
     #[test]
@@ -164,11 +177,27 @@ mod tests {
         metrics.taken(1);
         count(&metrics, 5, 5);
         metrics.due();
-        // The store is in another epoch.
-        metrics.taken(2);
+        assert!(metrics.taken(2), "the store is in another epoch");
         assert_eq!(metrics.since_reset(), Counters::default());
         count(&metrics, 1, 0);
         assert_eq!((metrics.since_reset(), metrics.due().added), (counted(1, 0), counted(1, 0)));
+    }
+
+    #[test]
+    fn a_store_that_lost_everything_is_told_again_what_was_counted_since_the_last_reset() {
+        let metrics = Metrics::new(true);
+        metrics.due();
+        metrics.taken(100);
+        count(&metrics, 5, 5);
+        metrics.due();
+        assert!(metrics.taken(101), "a reset");
+        count(&metrics, 3, 1);
+        metrics.due();
+        assert!(!metrics.taken(101));
+        count(&metrics, 1, 0);
+        metrics.due();
+        assert!(metrics.taken(7), "an epoch that no reset leads to");
+        assert_eq!((metrics.since_reset(), metrics.due().added), (counted(4, 1), counted(4, 1)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     me: Instance,
     /// Whether others get to see this process.
     visible: bool,
+    reporting: tokio::sync::Mutex<()>,
     /// The last error of a write that left the store in service, so that it is said once and not a thousand times.
     last: Mutex<Option<StateFailure>>,
 }
@@ -88,6 +90,7 @@ impl Shared {
             metrics,
             me,
             visible,
+            reporting: tokio::sync::Mutex::default(),
             last: Mutex::default(),
         }
     }
@@ -104,6 +107,18 @@ impl Shared {
     /// The manager ends.
     pub(super) fn end(&self) {
         self.ended.send_replace(true);
+    }
+
+    /// Whether the manager has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Closes the store, for this process: whoever listened to it listens no longer, though the manager may still be held.
+    pub(super) fn let_go(&self) {
+        let error =
+            StateError::new(&self.address(), StateFailure::Unreachable, Some("the manager has ended"));
+        self.status.send_replace(Status::Down(error));
     }
 
     /// Waits for the end of the manager.
@@ -157,6 +172,8 @@ impl Shared {
     }
 
     pub(super) fn up(&self, store: &Arc<StateStore>) {
+        // Those who found it gone before it was found again have nothing to say about how it is now.
+        let _ = self.gone.notified().now_or_never();
         let before = self.status.send_replace(Status::Up(Arc::clone(store)));
         if matches!(before, Status::Down(_)) {
             tracing::info!(store = store.address(), "the state store serves again");
@@ -195,19 +212,27 @@ impl Shared {
         if !self.visible {
             return Ok(());
         }
-        let position = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = self.metrics.due();
-        let memory = memory::of_this_process();
-        let instance = Instance {
-            last_seen: self.clock().now(),
-            counters: self.metrics.since_reset() + sizes,
-            resident: memory.resident,
-            memory_limit: memory.limit,
-            ..self.me.clone()
-        };
-        let report = Report { instance, number: due.number, epoch: due.epoch, added: due.added, position };
-        let epoch = store.report(&report).await?;
-        self.metrics.taken(epoch);
+        // One after the other: an answer says of one report that it was taken.
+        let _turn = self.reporting.lock().await;
+        // Twice where the store is in another epoch than we: its answer tells which, and takes nothing.
+        for _ in 0..2 {
+            let position = *self.position.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = self.metrics.due();
+            let memory = memory::of_this_process();
+            let instance = Instance {
+                last_seen: self.clock().now(),
+                counters: self.metrics.since_reset() + sizes,
+                resident: memory.resident,
+                memory_limit: memory.limit,
+                ..self.me.clone()
+            };
+            let report =
+                Report { instance, number: due.number, epoch: due.epoch, added: due.added, position };
+            let epoch = store.report(&report).await?;
+            if !self.metrics.taken(epoch) {
+                break;
+            }
+        }
         Ok(())
     }
 

@@ -2,5 +2,10 @@
 
 mod caches;
 mod clients;
-mod house;
+pub mod house;
+mod metrics;
 mod pool;
+mod secrets;
+mod shared;
+mod soak;
+mod without_store;

@@ -1,12 +1,10 @@
 //! What a handle gives access to, on the real thing.
 
-use std::time::{Duration, Instant};
-
 use boothds::manager::ManagerError;
 use boothds::tenant::Role;
 use reqwest::Method;
 
-use super::house::House;
+use super::house::{House, until};
 use crate::fixture::{World, seal};
 use crate::support::fleet::TenantRow;
 use crate::support::gateway::Gateway;
@@ -28,14 +26,6 @@ fn source() -> (String, impl Fn() -> usize) {
     (name, connections)
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(20), "still not: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 fn postgres_tenant(house: &House, name: &str, database: &str, pool: &str) -> String {
     let url = format!("postgres://postgres@127.0.0.1:{}/{database}", cluster().port());
     house.add(
@@ -53,7 +43,7 @@ async fn postgres_connections_are_lent_within_the_bounds_of_the_row_and_closed_w
     let id = postgres_tenant(&house, "pg", &database, r#"{"min":2,"max":3}"#);
     let manager = house.manager();
     let client = manager.client(&id, Role::Service).await.unwrap();
-    until("the minimum is open", || connections() == 2).await;
+    until("the minimum is open", async || connections() == 2).await;
     let pg = client.postgres().unwrap();
     let mut transaction = pg.begin().await.unwrap();
     let mine: Vec<(i64,)> = sqlx::query_as("select id from accounts where tenant_id = $1")
@@ -78,7 +68,7 @@ async fn postgres_connections_are_lent_within_the_bounds_of_the_row_and_closed_w
     manager.clear_tenant_cache(&id).await.ok();
     assert_eq!(connections(), 3, "who has a connection keeps it");
     drop(lent);
-    until("all are closed", || connections() == 0).await;
+    until("all are closed", async || connections() == 0).await;
     manager.shutdown().await;
 }
 
@@ -91,7 +81,7 @@ async fn a_connection_that_died_is_not_lent() {
     let client = manager.client(&id, Role::Service).await.unwrap();
     drop(client.postgres().unwrap().acquire().await.unwrap());
     let kill = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'");
-    until("it is idle", || connections() == 1).await;
+    until("it is idle", async || connections() == 1).await;
     cluster().psql("postgres", &kill);
     let mut connection = client.postgres().unwrap().acquire().await.unwrap();
     let one: (i32,) = sqlx::query_as("select 1").fetch_one(&mut *connection).await.unwrap();
@@ -114,7 +104,7 @@ async fn making_room_closes_connections_before_others_are_opened() {
         assert!(connections() <= 2, "one that serves, and at most one that the server has not yet let go");
     }
     manager.shutdown().await;
-    until("all are closed", || connections() == 0).await;
+    until("all are closed", async || connections() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

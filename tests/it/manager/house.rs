@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use boothds::cipher::KeyRing;
 use boothds::clock::{Clock, Ticks};
@@ -10,8 +11,27 @@ use boothds::manager::{DataSourceManager, Surroundings};
 use boothds::settings::Settings;
 
 use crate::fixture::{KEY, World, seal};
+use crate::state_store::Place;
+use crate::support::cli::Cli;
 use crate::support::fleet::{TenantRow, sqlite_source};
 use crate::support::scratch;
+
+/// Waits for a condition that comes about by itself.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < Duration::from_secs(30), "still not: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until so many others hear what this manager clears.
+pub async fn until_told(manager: &DataSourceManager, others: u64) {
+    until(&format!("{others} others listen"), async || {
+        manager.clear_tenant_cache("nobody").await.is_ok_and(|cleared| cleared.told == others)
+    })
+    .await;
+}
 
 pub struct House {
     pub world: World,
@@ -32,6 +52,13 @@ impl House {
         house
     }
 
+    /// The same, with the state in this store.
+    pub fn over(place: &Place) -> Self {
+        let mut house = Self::counting();
+        house.set("BOOTHDS_STATE_URL", place.url());
+        house
+    }
+
     pub fn of(world: World) -> Self {
         let folder = scratch::folder("house");
         let variables = [
@@ -47,18 +74,38 @@ impl House {
         Self::of(World::sqlite())
     }
 
+    /// Takes a variable away.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
     /// Sets a variable for the managers that follow.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.variables.retain(|(known, _)| known != name);
+        self.unset(name);
         self.variables.push((name.to_owned(), value.into()));
     }
 
     pub fn manager(&self) -> DataSourceManager {
+        self.manager_at(Clock::System)
+    }
+
+    /// A manager whose time of day is another.
+    pub fn manager_at(&self, clock: Clock) -> DataSourceManager {
         let settings = Settings::from_vars(self.variables.clone()).unwrap();
         let ring = KeyRing::from_settings(&settings).unwrap();
         let ticks = Ticks::Manual(Arc::clone(&self.clock));
-        let surroundings = Surroundings { clock: Clock::System, ticks, visible: true };
+        let surroundings = Surroundings { clock, ticks, visible: true };
         DataSourceManager::with(&settings, ring, surroundings).unwrap()
+    }
+
+    /// The variables that managers and commands are made from.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// The command line with the same settings.
+    pub fn cli<const N: usize>(&self, args: [&str; N]) -> Cli {
+        self.variables.iter().fold(Cli::new(args), |cli, (name, value)| cli.env(name, value))
     }
 
     /// Lets so many milliseconds pass.
