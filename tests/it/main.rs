@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod application_database;
+mod caches_cli;
 mod demo;
 mod failures;
 mod fixture;
@@ -20,6 +21,7 @@ mod settings;
 mod state_redis;
 mod state_sqlite;
 mod state_store;
+mod stats_cli;
 mod supabase_source;
 mod support;
 mod tenants;

@@ -143,25 +143,29 @@ pub(in crate::cli) struct Screen {
 impl Screen {
     /// Draws a text in the place of the last one.
     pub(in crate::cli) fn draw(&mut self, text: &str, output: &mut Output) {
+        let mut shown = String::new();
         if self.lines > 0 {
-            // Up to the first line of the last text, and everything from there to the end of the screen away.
-            output.print(&format!("\u{1b}[{}A\u{1b}[J", self.lines));
+            // Up to the first line of the last text.
+            shown.push_str(&format!("\u{1b}[{}A", self.lines));
         }
         // More than the screen is high could not be drawn over: its first lines are gone.
         let room =
             super::terminal_height().map_or(usize::MAX, |rows| usize::from(rows).saturating_sub(1)).max(1);
         let width = super::terminal_width().map_or(usize::MAX, usize::from);
-        let mut shown = String::new();
         self.lines = 0;
         for line in text.lines() {
-            let high = line.chars().count().div_ceil(width.max(1)).max(1);
+            let long = line.chars().count();
+            let high = long.div_ceil(width.max(1)).max(1);
             if self.lines + high > room {
                 break;
             }
             shown.push_str(line);
-            shown.push('\n');
+            // The rest of the line away: some terminals keep a screen that is wiped as a whole, and it would flicker. At
+            // the right edge there is no rest, and the last character would go.
+            shown.push_str(if long > 0 && long % width.max(1) == 0 { "\n" } else { "\u{1b}[K\n" });
             self.lines += high;
         }
+        shown.push_str("\u{1b}[J");
         output.print(&shown);
     }
 }
