@@ -86,17 +86,17 @@ fn all_is_asked_on_a_terminal_and_wants_a_yes_elsewhere() {
     assert!(error(&refused)["hint"].as_str().unwrap().contains("--yes"));
     house.cli(["clear-cache"]).run().expect_code(2);
     house.cli(["clear-cache", "t0", "--all", "--yes"]).run().expect_code(2);
-    for (answer, code) in [("n", 2), ("C-c", 130)] {
+    for (answer, code) in [(&["n", "Enter"][..], 2), (&["Enter"], 2), (&["C-c"], 130)] {
         let terminal = house.cli(["clear-cache", "--all"]).in_terminal(160, 20);
         terminal.wait_for("Forget every tenant");
-        terminal.send_keys(&[answer]);
+        terminal.send_keys(answer);
         assert_eq!(terminal.wait_for_exit(), code);
         assert_eq!(info(&house, "t0")["isCached"], true);
     }
     let terminal = house.cli(["clear-cache", "--all"]).in_terminal(160, 20);
     let screen = terminal.wait_for("Forget every tenant");
     assert!(screen.contains("state.db"), "{screen}");
-    terminal.send_keys(&["y"]);
+    terminal.send_keys(&["y", "Enter"]);
     terminal.wait_for("3 cached rows went");
     assert_eq!(terminal.wait_for_exit(), 0);
     assert_eq!(info(&house, "t0")["isCached"], false);
