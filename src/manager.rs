@@ -240,6 +240,8 @@ impl DataSourceManager {
     /// [`ManagerError::State`] when the store cannot be reached: this process has forgotten, the others were not told.
     pub async fn clear_tenant_cache(&self, tenant: impl AsRef<str>) -> Result<Cleared, ManagerError> {
         let tenant = config::canonical(tenant.as_ref());
+        // Before as well: the store may take its time, and whoever asked may go away meanwhile.
+        self.inner.forget(&tenant);
         let cleared = self.clear(&Scope::Tenants(vec![tenant.clone()])).await;
         self.inner.forget(&tenant);
         cleared
@@ -250,6 +252,7 @@ impl DataSourceManager {
     /// # Errors
     /// [`ManagerError::State`].
     pub async fn clear_all_caches(&self) -> Result<Cleared, ManagerError> {
+        self.inner.forget_all();
         let cleared = self.clear(&Scope::All).await;
         self.inner.forget_all();
         cleared

@@ -188,11 +188,8 @@ impl Inner {
         // Not kept: whoever adds a data source need not wait for a cache to forget that there was none.
         source_of(&row)?;
         let expires_at = after_milliseconds(now, self.config_ttl);
-        if let (Some(store), Some(since)) = (&store, since) {
-            let rows = [CachedRow { tenant: row.clone(), expires_at }];
-            if let Err(error) = store.write(&rows, since).await {
-                self.shared.failed(error);
-            }
+        if let (Some(store), Some(since)) = (store, since) {
+            self.shared.keep(store, CachedRow { tenant: row.clone(), expires_at }, since).await;
         }
         let expires = self.ticks.now().saturating_add(self.config_ttl);
         Ok(Arc::new(Config::new(row, expires, expires_at, true)))

@@ -2,7 +2,8 @@
 //!
 //! Requests never wait for a store that is known to be away: whoever finds it gone says so here, and a task of its own
 //! tries to reach it again ([`super::background`]). Only the first request of a process waits for the first try, for a
-//! moment: the store is what makes a fresh process quick.
+//! moment: the store is what makes a fresh process quick. Nor do requests wait for a store that others have locked:
+//! what they want to keep there is written beside them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +16,15 @@ use super::metrics::Metrics;
 use crate::clock::Clock;
 use crate::health::Counters;
 use crate::memory;
-use crate::state::{Identity, Instance, Location, Position, Report, StateError, StateFailure, StateStore};
+use crate::state::{
+    CachedRow, Identity, Instance, Location, Position, Report, StateError, StateFailure, StateStore,
+};
 
 /// How long the first request waits for the first try to open the store.
 const FIRST_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long a request waits for its row to be stored, which then goes on without it.
+const KEEP_LIMIT: Duration = Duration::from_millis(250);
 
 /// Whether the store serves.
 #[derive(Clone, Debug)]
@@ -49,6 +55,8 @@ pub(super) struct Shared {
     early: AtomicBool,
     /// How far this process has followed the log.
     position: Mutex<Position>,
+    /// Whether the last row that was to be stored took too long: a store can be read while somebody has it locked.
+    lags: AtomicBool,
     /// Wakes the task that follows the store, when a request has found it gone.
     pub(super) gone: Notify,
     pub(super) metrics: Metrics,
@@ -86,6 +94,7 @@ impl Shared {
             ended: watch::Sender::new(false),
             early: AtomicBool::new(false),
             position: Mutex::default(),
+            lags: AtomicBool::new(false),
             gone: Notify::new(),
             metrics,
             me,
@@ -204,6 +213,21 @@ impl Shared {
                 self.down(error);
                 self.gone.notify_one();
             }
+        }
+    }
+
+    /// Stores a row that was read after `since`. Waited for, so that the next process finds it, but not for long, and not
+    /// at all while the store is known to lag.
+    pub(super) async fn keep(self: &Arc<Self>, store: Arc<StateStore>, row: CachedRow, since: Position) {
+        let shared = Arc::clone(self);
+        let writing = tokio::spawn(async move {
+            match store.write(&[row], since).await {
+                Ok(_) => shared.lags.store(false, Ordering::Relaxed),
+                Err(error) => shared.failed(error),
+            }
+        });
+        if !self.lags.load(Ordering::Relaxed) && tokio::time::timeout(KEEP_LIMIT, writing).await.is_err() {
+            self.lags.store(true, Ordering::Relaxed);
         }
     }
 

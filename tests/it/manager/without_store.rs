@@ -13,7 +13,9 @@ use boothds::settings::Settings;
 use boothds::state::StateFailure;
 use boothds::tenant::Role;
 use boothds::url::sqlite_url;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use sqlx::{Connection as _, Executor as _};
 
 use super::house::{House, until, until_told};
 use crate::state_store::{Place, open};
@@ -134,6 +136,40 @@ async fn a_file_that_is_repaired_or_removed_under_a_service_is_used_again() {
     until_mapped(&manager, &ids[0], "theirs").await;
     until_mapped(&other, &ids[0], "theirs").await;
     until_told(&other, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_has_locked_holds_nobody_up() {
+    let place = Place::sqlite();
+    let house = House::over(&place);
+    let ids = house.add_files(12);
+    let manager = house.manager();
+    serves(&manager, &ids[..1]).await;
+    let mut other = sqlx::SqliteConnection::connect(&place.url()).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let asked = Instant::now();
+    // One after the other, each while the store seems to serve: if they waited for the lock, that were a minute.
+    for id in &ids[1..] {
+        until("it can be read", async || is_up(&manager)).await;
+        manager.client(id, Role::Service).await.unwrap();
+    }
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    let _ = manager.clear_all_caches().now_or_never();
+    assert_eq!(
+        manager.counters().client_cache_size,
+        0,
+        "who asked has gone away, and this process has forgotten"
+    );
+    other.execute("ROLLBACK").await.unwrap();
+    until("it can be written again", async || manager.clear_all_caches().await.is_ok()).await;
+    until("rows are kept again", async || {
+        let _ = manager.clear_tenant_cache(&ids[0]).await;
+        serves(&manager, &ids[..1]).await;
+        let next = house.manager();
+        serves(&next, &ids[..1]).await;
+        next.counters().shared_hits == 1
+    })
+    .await;
 }
 
 /// A service under another user; told by its standard input where its words go, which tenant to ask for, and its
