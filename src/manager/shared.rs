@@ -276,3 +276,25 @@ impl Shared {
         store.leave(&self.me.id).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_found_the_store_gone_before_it_was_found_again_does_not_end_its_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("state.db"));
+        let identity = Identity { namespace: "n".to_owned(), authenticator: None, clock: Clock::System };
+        let shared = Shared::new(Ok(location), identity, Metrics::new(true), true);
+        let store = shared.open().await.unwrap();
+        let error = StateError::new(store.address(), StateFailure::Timeout, None);
+        shared.failed(error.clone());
+        shared.up(&store);
+        assert!(shared.gone.notified().now_or_never().is_none());
+        assert!(matches!(shared.status(), StoreStatus::Up(_)));
+        shared.failed(error);
+        assert!(shared.gone.notified().now_or_never().is_some());
+        assert!(matches!(shared.status(), StoreStatus::Down(_)));
+    }
+}

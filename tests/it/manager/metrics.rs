@@ -99,6 +99,24 @@ async fn totals_are_the_sums_of_all_also_of_those_that_ended() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_ends_while_a_report_is_under_way_is_counted_once_and_leaves() {
+    for place in Place::all() {
+        let house = house(&place.url());
+        let ids = house.add_files(1);
+        // The first report is made as soon as there is a store, and so crosses the end.
+        let all = join_all((0..40).map(async |_| {
+            let manager = house.manager();
+            requests(&manager, &ids[0], 2).await;
+            manager.shutdown().await;
+            manager.counters()
+        }));
+        let of = all.await;
+        let totals = until_total(&store(&place.url()).await, &of).await;
+        assert_eq!((totals.counts.requests(), totals.instances.len()), (80, 0));
+    }
+}
+
 /// A service in a process of its own, to be killed; told by its standard input which tenant to ask for how often, and
 /// its variables.
 #[test]
