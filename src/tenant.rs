@@ -132,13 +132,15 @@ pub struct SealedSource {
 }
 
 impl Tenant {
-    /// Whether two rows of a tenant lead to the same data source with the same stored keys, or both to none.
+    /// Whether two rows of a tenant say the same to a service: the same status, and the same data source with the same
+    /// stored keys, or none.
     #[must_use]
-    pub fn has_same_source(&self, other: &Self) -> bool {
-        match (&self.source, &other.source) {
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let source = match (&self.source, &other.source) {
             (Some(one), Some(other)) => one.is_same(other),
             (one, other) => one.is_none() && other.is_none(),
-        }
+        };
+        source && self.status == other.status
     }
 
     /// The id by which the rows of the data source know this tenant: `tenant_id_in_data_source`, or the tenant's

@@ -100,8 +100,7 @@ impl Inner {
         let config = match (self.config(tenant, Way::Any).await, before) {
             (Ok(config), None) => config,
             (Ok(config), Some(client)) => {
-                let known = &client.client().config.tenant;
-                if known.has_same_source(&config.tenant) && known.status == config.tenant.status {
+                if client.client().config.tenant.says_the_same_as(&config.tenant) {
                     client.client().verified.store(config.expires, Ordering::Release);
                     return Ok(Made { client, reused: true });
                 }

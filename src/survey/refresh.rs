@@ -2,7 +2,7 @@
 //!
 //! Before a page is read from the application database the end of the store's log is noted; what was invalidated since
 //! then is not overwritten with what the page said. A page is one transaction of the store. A row in the store that
-//! says something else is stale: services that go by it use an old address or key. It is removed, and the processes are
+//! says something else is stale: services that go by it use an old address, key or status. It is removed, and the processes are
 //! told to forget what they have of it; whoever wants it next reads it anew. (To replace it at once would be to store
 //! what was read before an invalidation, which may not have been ours alone.)
 //!
@@ -53,7 +53,9 @@ impl Refresh {
         let stale: Vec<TenantId> = tenants
             .iter()
             .zip(known)
-            .filter(|(tenant, found)| matches!(found, Found::Row(row) if !row.tenant.has_same_source(tenant)))
+            .filter(
+                |(tenant, found)| matches!(found, Found::Row(row) if !row.tenant.says_the_same_as(tenant)),
+            )
             .map(|(tenant, _)| tenant.id.clone())
             .collect();
         if !stale.is_empty() {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::fixture::{KEY, codes, result, seal};
 use crate::manager::house::House;
 use crate::support::cli::Ran;
-use crate::support::fleet::{TenantRow, sqlite_source};
+use crate::support::fleet::{TenantRow, sqlite_source, sqlite3};
 use crate::support::network::refused_port;
 use crate::support::redis::RedisServer;
 
@@ -35,7 +35,10 @@ fn info(house: &House, name: &str) -> Value {
 
 /// Caches all tenants, as a test of them does.
 fn fill(house: &House) {
-    house.cli(["test-connection", "--all", "--json"]).run().expect_code(0);
+    let ran = house.cli(["test-connection", "--all", "--json"]).run().expect_code(0);
+    assert_eq!(ran.stderr, "");
+    let cached = sqlite3(&house.folder.path().join("state.db"), "select count(*) from cached");
+    assert_eq!(cached, "3");
 }
 
 #[test]
@@ -183,6 +186,10 @@ fn info_says_whether_a_tenant_is_cached_until_when_and_whether_that_still_holds(
     assert_eq!(info(&house, "t0")["cacheStale"], true);
     let table = house.cli(["info", "t0"]).run().expect_code(0).stdout;
     assert!(table.contains("STALE"), "{table}");
+    house.world.database.execute("update tenants set tenant_id_in_data_source = subdomain");
+    assert_eq!(info(&house, "t0")["cacheStale"], false);
+    house.world.database.execute("update tenants set status = 'suspended'");
+    assert_eq!(info(&house, "t0")["cacheStale"], true, "a service takes it for active");
     house.cli(["clear-cache", "t0"]).run().expect_code(0);
     absent(&info(&house, "t0"));
     // Without the key no row is believed; said, and no error.
@@ -232,6 +239,13 @@ async fn a_test_refreshes_the_cache_and_says_once_that_a_row_was_stale() {
     house.world.database.execute("update tenants set tenant_id_in_data_source = 'new-' || subdomain");
     test(&["--fail-on", "warning"]).expect_code(1);
     assert_eq!(test(&["--fail-on", "warning"]).expect_code(0).json()["summary"]["passed"], 3);
+    // A status is not tested, and services go by it all the same.
+    house.world.database.execute(&format!("update tenants set status = 'suspended' where id = '{}'", ids[2]));
+    assert_eq!(codes(result(&test(&[]).expect_code(0).json(), "t2")), ["cache.stale"]);
+    crate::manager::house::until("the service knows that it is suspended", async || {
+        manager.client(&ids[2], Role::Service).await.unwrap().status() == "suspended"
+    })
+    .await;
     manager.shutdown().await;
 }
 

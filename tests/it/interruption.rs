@@ -71,9 +71,11 @@ fn a_reader_that_goes_away_ends_the_output_quietly_and_not_the_work() {
         (&["test-connection", "--all", "--format", "jsonl"], 1),
         (&["test-connection", "--all", "--json"], 1),
     ] {
+        let home = scratch::folder("home");
         let mut child = Command::new(env!("CARGO_BIN_EXE_boothds"))
             .args(args)
             .env_clear()
+            .env("HOME", home.path())
             .env("DATABASE_URL", world.database.url())
             .env("ENCRYPTION_KEY", KEY)
             .stdin(Stdio::null())

@@ -170,7 +170,7 @@ impl Document {
             tenant_id_in_data_source: tenant.id_in_data_source().to_owned(),
             is_cached: cached.is_some(),
             cache_expiry: cached.map(|row| row.expires_at),
-            cache_stale: cached.map(|row| !row.tenant.has_same_source(tenant)),
+            cache_stale: cached.map(|row| !row.tenant.says_the_same_as(tenant)),
             keys: Keys {
                 anon: Key::new(tenant, Role::Anon, ring),
                 service: Key::new(tenant, Role::Service, ring),
