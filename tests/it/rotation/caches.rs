@@ -37,7 +37,7 @@ async fn every_process_forgets_its_rows_and_reads_what_was_rotated() {
     let ran = tokio::task::spawn_blocking(move || rotation.run()).await.unwrap().expect_code(0);
     assert_eq!(ran.json()["processesTold"], 1, "{ran:?}");
     let row = service.tenant(&id).await.unwrap();
-    assert!(!row.has_same_source(&cached), "the row is read anew");
+    assert!(!row.says_the_same_as(&cached), "the row is read anew");
     let after = service.client(&id, Role::Service).await.unwrap();
     assert_eq!(service.counters().total_clients_created, 2);
     drop((before, after));
