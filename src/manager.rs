@@ -40,7 +40,7 @@ use crate::health::{CacheStats, Counters};
 use crate::probe::{ProbeOptions, Prober, Report};
 use crate::settings::Settings;
 use crate::source::Connector;
-use crate::state::{Cleared, Identity, Location, ROW_PURPOSE, Scope};
+use crate::state::{Cleared, Identity, Location, ROW_PURPOSE, Scope, StateError};
 use crate::tenant::{Role, Tenant};
 
 mod background;
@@ -326,6 +326,12 @@ impl DataSourceManager {
     #[must_use]
     pub fn store_status(&self) -> StoreStatus {
         self.inner.shared.status()
+    }
+
+    /// The last thing that the state store could not do although it serves: keep a row because it is full, for example.
+    #[must_use]
+    pub fn store_trouble(&self) -> Option<StateError> {
+        self.inner.shared.trouble()
     }
 
     /// Reports the last counters, closes what is idle, and lets go of the rest. Without it the counts of the last

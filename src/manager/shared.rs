@@ -65,8 +65,8 @@ pub(super) struct Shared {
     /// Whether others get to see this process.
     visible: bool,
     reporting: tokio::sync::Mutex<()>,
-    /// The last error of a write that left the store in service, so that it is said once and not a thousand times.
-    last: Mutex<Option<StateFailure>>,
+    /// The last error that left the store in service, so that it is said once and not a thousand times.
+    last: Mutex<Option<StateError>>,
 }
 
 impl Shared {
@@ -180,6 +180,11 @@ impl Shared {
         }
     }
 
+    /// The last error that left the store in service.
+    pub(super) fn trouble(&self) -> Option<StateError> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn up(&self, store: &Arc<StateStore>) {
         // Those who found it gone before it was found again have nothing to say about how it is now.
         let _ = self.gone.notified().now_or_never();
@@ -205,9 +210,10 @@ impl Shared {
             // What else may be wrong with a store leaves it readable.
             StateFailure::Full | StateFailure::ReadOnly | StateFailure::Denied | StateFailure::Other => {
                 let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-                if last.replace(error.failure) != Some(error.failure) {
-                    tracing::warn!(error = %error, "the state store did not take what it was to keep");
+                if last.as_ref().map(|known| known.failure) != Some(error.failure) {
+                    tracing::warn!(error = %error, "the state store did not do what was asked of it");
                 }
+                *last = Some(error);
             }
             _ => {
                 self.down(error);

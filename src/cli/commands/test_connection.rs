@@ -174,6 +174,8 @@ async fn end_of_store(tester: &Tester, refresh: Option<Arc<Refresh>>, output: &m
     if let Tester::Cached(manager, _) = tester {
         if let StoreStatus::Down(error) = manager.store_status() {
             output.warning(&format!("tested without the second cache tier: {error}"));
+        } else if let Some(error) = manager.store_trouble() {
+            output.warning(&format!("tested in part without the second cache tier: {error}"));
         }
         manager.shutdown().await;
     }
