@@ -87,15 +87,15 @@ impl std::ops::Add for Counters {
     /// Sums, for several processes: counts, sizes and limits add up, and rates are then of the sums.
     fn add(self, other: Self) -> Self {
         Self {
-            config_cache_size: self.config_cache_size + other.config_cache_size,
-            client_cache_size: self.client_cache_size + other.client_cache_size,
-            max_clients: self.max_clients + other.max_clients,
-            total_clients_created: self.total_clients_created + other.total_clients_created,
-            pool_exhausted_count: self.pool_exhausted_count + other.pool_exhausted_count,
-            cache_hits: self.cache_hits + other.cache_hits,
-            cache_misses: self.cache_misses + other.cache_misses,
-            shared_hits: self.shared_hits + other.shared_hits,
-            shared_misses: self.shared_misses + other.shared_misses,
+            config_cache_size: self.config_cache_size.saturating_add(other.config_cache_size),
+            client_cache_size: self.client_cache_size.saturating_add(other.client_cache_size),
+            max_clients: self.max_clients.saturating_add(other.max_clients),
+            total_clients_created: self.total_clients_created.saturating_add(other.total_clients_created),
+            pool_exhausted_count: self.pool_exhausted_count.saturating_add(other.pool_exhausted_count),
+            cache_hits: self.cache_hits.saturating_add(other.cache_hits),
+            cache_misses: self.cache_misses.saturating_add(other.cache_misses),
+            shared_hits: self.shared_hits.saturating_add(other.shared_hits),
+            shared_misses: self.shared_misses.saturating_add(other.shared_misses),
         }
     }
 }

@@ -328,6 +328,12 @@ impl DataSourceManager {
         self.inner.shared.status()
     }
 
+    /// Whether any request so far had to do without the state store.
+    #[must_use]
+    pub fn was_without_store(&self) -> bool {
+        self.inner.shared.was_without()
+    }
+
     /// The last thing that the state store could not do although it serves: keep a row because it is full, for example.
     #[must_use]
     pub fn store_trouble(&self) -> Option<StateError> {

@@ -95,6 +95,19 @@ impl Prober {
         Self { connector: Connector::new(), ring, options: Arc::new(options), clock }
     }
 
+    /// The time for everything in one tenant.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.options.limit
+    }
+
+    /// The same with another time for everything in one tenant.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        let options = ProbeOptions { limit, ..ProbeOptions::clone(&self.options) };
+        Self { options: Arc::new(options), ..self.clone() }
+    }
+
     /// The roles that are tested.
     #[must_use]
     pub fn roles(&self) -> &[Role] {

@@ -101,7 +101,7 @@ impl StateStore {
     /// As [`StateStore::open`].
     pub async fn open_existing(location: &Location, identity: Identity) -> Result<Option<Self>, StateError> {
         match location {
-            Location::Sqlite(path) if !path.exists() => Ok(None),
+            Location::Sqlite(path) if is_absent(path) => Ok(None),
             _ => Self::open(location, identity).await.map(Some),
         }
     }
@@ -275,4 +275,10 @@ impl StateStore {
             Self::Redis(store) => drop(store),
         }
     }
+}
+
+/// Whether there is nothing at a path, for certain: a folder that may not be looked into, or a link that leads nowhere,
+/// is something in the way.
+fn is_absent(path: &std::path::Path) -> bool {
+    matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
 }

@@ -12,6 +12,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::catalogue::{Catalogue, CatalogueError, Cursor};
 use crate::failure::{Failure, FailureClass};
@@ -48,12 +49,22 @@ impl Tester {
     async fn test(&self, tenant: &Tenant) -> Report {
         match self {
             Self::Fresh(prober) => prober.probe(tenant).await,
-            Self::Cached(manager, prober) => match manager.tenant(tenant.id.as_str()).await {
-                Ok(cached) => prober.probe(&cached).await,
-                // Judged as any tenant without one.
-                Err(ManagerError::NoDataSource(_)) => prober.probe(tenant).await,
-                Err(error) => Report::failed(tenant, prober.roles(), &error.failure()),
-            },
+            Self::Cached(manager, prober) => {
+                let start = Instant::now();
+                let row = timeout(prober.limit(), manager.tenant(tenant.id.as_str())).await;
+                // The row is part of the test, and its time of the tenant's.
+                let rest = prober.within(prober.limit().saturating_sub(start.elapsed()));
+                match row {
+                    Ok(Ok(cached)) => rest.probe(&cached).await,
+                    // Judged as any tenant without one.
+                    Ok(Err(ManagerError::NoDataSource(_))) => rest.probe(tenant).await,
+                    Ok(Err(error)) => Report::failed(tenant, prober.roles(), &error.failure()),
+                    Err(_) => {
+                        let late = Failure::with(FailureClass::Timeout, "while its row was read");
+                        Report::failed(tenant, prober.roles(), &late)
+                    }
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use super::resolve::Resolved;
 use crate::catalogue::Catalogue;
 use crate::cipher::{Authenticator, KeyRing};
 use crate::clock::Clock;
+use crate::sanitize::printable;
 use crate::settings::Origin;
 use crate::state::{Identity, Location, ROW_PURPOSE, StateError, StateStore};
 
@@ -36,6 +37,11 @@ impl Place {
 
     pub(super) fn address(&self) -> String {
         self.location.address()
+    }
+
+    /// For a command that writes: where to, and who said so.
+    pub(super) fn describe(&self) -> String {
+        format!("state store {} ({}), namespace {}", self.address(), self.origin, printable(&self.namespace))
     }
 
     pub(super) fn failed(&self, error: &StateError) -> CliError {

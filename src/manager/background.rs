@@ -84,7 +84,7 @@ async fn follow(inner: Weak<Inner>, shared: Arc<Shared>) {
         };
         match connected {
             Ok(open) => {
-                pause = FIRST_PAUSE;
+                let since = Instant::now();
                 shared.up(&open);
                 if first && shared.was_early() {
                     // What is in memory may have been read before anybody listened.
@@ -99,6 +99,10 @@ async fn follow(inner: Weak<Inner>, shared: Arc<Shared>) {
                     End::Store(error) => shared.down(error),
                 }
                 store = Some(open);
+                // One that is there and gone again at once is no better than one that is away.
+                if since.elapsed() >= LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
             }
             Err(error) => shared.down(error),
         }
@@ -161,7 +165,14 @@ async fn serve(
             () = shared.gone.notified() => return End::Store(shared.why_down()),
             _ = heartbeat.tick() => {
                 let Some(sizes) = inner.upgrade().map(|inner| inner.sizes()) else { return End::Manager };
-                shared.report(store, sizes).await
+                match shared.report(store, sizes).await {
+                    // What could not be said is said with the next report; the rows and the log can still be read.
+                    Err(error) if !error.is_loss() => {
+                        shared.failed(error);
+                        Ok(())
+                    }
+                    done => done,
+                }
             }
             changes = store.follow(here) => match changes {
                 Ok(changes) => {

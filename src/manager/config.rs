@@ -223,7 +223,7 @@ impl Inner {
             }
             Found::Refused(why) => {
                 self.shared.metrics.count(Count::SharedMiss);
-                tracing::warn!(%tenant, store = store.address(), "a row of the state store is not believed: {why}");
+                self.shared.doubt(tenant, why);
                 Err(Some(lookup.position))
             }
         }

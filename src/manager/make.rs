@@ -89,10 +89,15 @@ impl Inner {
         role: Role,
         attempt: Attempt,
     ) -> Result<Made, ManagerError> {
-        let before = self.pool.get(tenant.as_str(), role, self.ticks.now());
+        let mut before = self.pool.get(tenant.as_str(), role, self.ticks.now());
+        if attempt == Attempt::Again
+            && let Some(client) = before.take()
+        {
+            // The attempt before has made it of what was invalidated meanwhile: nobody else may get it, nor this one
+            // fall back on it.
+            self.pool.retire(client.client());
+        }
         if let Some(client) = &before
-            // A client of the attempt before was made of what has been invalidated since.
-            && attempt == Attempt::First
             && client.client().is_verified(self.ticks.now())
         {
             return Ok(Made { client: client.clone(), reused: true });

@@ -19,6 +19,7 @@ use crate::memory;
 use crate::state::{
     CachedRow, Identity, Instance, Location, Position, Report, StateError, StateFailure, StateStore,
 };
+use crate::tenant::TenantId;
 
 /// How long the first request waits for the first try to open the store.
 const FIRST_LIMIT: Duration = Duration::from_secs(3);
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     ended: watch::Sender<bool>,
     /// Whether a request went on before the log of the store was heard for the first time.
     early: AtomicBool,
+    /// Whether a request ever went on without the store.
+    without: AtomicBool,
     /// How far this process has followed the log.
     position: Mutex<Position>,
     /// Whether the last row that was to be stored took too long: a store can be read while somebody has it locked.
@@ -93,6 +96,7 @@ impl Shared {
             status: watch::Sender::new(Status::Opening),
             ended: watch::Sender::new(false),
             early: AtomicBool::new(false),
+            without: AtomicBool::new(false),
             position: Mutex::default(),
             lags: AtomicBool::new(false),
             gone: Notify::new(),
@@ -156,7 +160,22 @@ impl Shared {
             return Some(Arc::clone(store));
         }
         self.early.store(true, Ordering::Release);
+        self.without.store(true, Ordering::Relaxed);
         None
+    }
+
+    /// Whether anybody ever had to do without the store.
+    pub(super) fn was_without(&self) -> bool {
+        self.without.load(Ordering::Relaxed)
+    }
+
+    /// A row of the store is not believed.
+    pub(super) fn doubt(&self, tenant: &TenantId, why: &'static str) {
+        let address = self.address();
+        tracing::warn!(%tenant, store = address, "a row of the state store is not believed: {why}");
+        let detail = format!("the row of tenant {tenant} is not believed: {why}");
+        let error = StateError::new(&address, StateFailure::Corrupt, Some(&detail));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     /// Whether anything was read before the log was heard for the first time. Answers once.
@@ -208,7 +227,11 @@ impl Shared {
     pub(super) fn failed(&self, error: StateError) {
         match error.failure {
             // What else may be wrong with a store leaves it readable.
-            StateFailure::Full | StateFailure::ReadOnly | StateFailure::Denied | StateFailure::Other => {
+            StateFailure::Full
+            | StateFailure::ReadOnly
+            | StateFailure::Denied
+            | StateFailure::Corrupt
+            | StateFailure::Other => {
                 let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.as_ref().map(|known| known.failure) != Some(error.failure) {
                     tracing::warn!(error = %error, "the state store did not do what was asked of it");

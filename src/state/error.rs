@@ -62,6 +62,12 @@ impl StateFailure {
 }
 
 impl StateError {
+    /// Whether the store is away, and not just unable or unwilling to do one thing.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        matches!(self.failure, StateFailure::Unreachable | StateFailure::Timeout | StateFailure::Login)
+    }
+
     /// An error with particulars, which are made printable here; they must hold no secret.
     #[must_use]
     pub fn new(address: &str, failure: StateFailure, detail: Option<&str>) -> Self {

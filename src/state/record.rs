@@ -57,6 +57,8 @@ pub struct Cleared {
     pub tenants: Vec<TenantId>,
     /// How many other processes took note of it.
     pub told: u64,
+    /// How many other processes have given a sign of life of late, those that took no note included.
+    pub living: u64,
     /// Whether it stands in the log, where a process that is away for a moment finds it. A Redis server whose memory is
     /// used up may refuse that; then the rows are gone, those who listen are told, and the others find a gap.
     pub logged: bool,

@@ -35,6 +35,7 @@ pub struct RedisStore {
     identity: Identity,
     line: Line,
     follower: Follower,
+    database: u32,
     /// What the keys of the namespace begin with.
     keys: String,
     writes: AtomicU64,
@@ -55,6 +56,7 @@ impl RedisStore {
             line: Line::new(address, format!("{}format", address.prefix))?,
             keys: format!("{}{{{}}}:", address.prefix, identity.namespace),
             identity,
+            database: address.database,
             follower: Follower::default(),
             writes: AtomicU64::new(0),
             cursor: AtomicU64::new(0),
@@ -74,6 +76,11 @@ impl RedisStore {
         let (generation, number, value): (u64, u64, Option<Vec<u8>>) = self.line.ask(&script).await?;
         let found = self.decode(tenant, value.as_deref());
         Ok(Lookup { found, position: Position(generation, number) })
+    }
+
+    /// The channel on which followers are woken. Publishing knows no database numbers, so the number is in its name.
+    fn channel(&self) -> String {
+        self.key(&format!("changes:{}", self.database))
     }
 
     pub(super) async fn read_many(&self, tenants: &[TenantId]) -> Result<Vec<Found>, StateError> {
@@ -136,7 +143,7 @@ impl RedisStore {
     }
 
     pub(super) async fn invalidate(&self, scope: &Scope, own: Option<&str>) -> Result<Cleared, StateError> {
-        let mut cleared = Cleared { tenants: Vec::new(), told: 0, logged: true };
+        let mut cleared = Cleared { tenants: Vec::new(), told: 0, living: 0, logged: true };
         let chunks: Vec<&[TenantId]> = match scope {
             Scope::All => vec![&[]],
             Scope::Tenants(tenants) => tenants.chunks(AT_ONCE).collect(),
@@ -144,7 +151,7 @@ impl RedisStore {
         for chunk in chunks {
             let (generation, step) = fresh();
             let mut script = scripts::INVALIDATE.key(self.key("rows"));
-            script.key(self.key("log")).arg(self.key("changes")).arg(generation).arg(step);
+            script.key(self.key("log")).arg(self.channel()).arg(generation).arg(step);
             script.arg(if *scope == Scope::All { "all" } else { "tenant" });
             for tenant in chunk {
                 script.arg(tenant.as_str());
@@ -156,6 +163,10 @@ impl RedisStore {
             cleared.told = self.others(listeners, own);
             cleared.logged &= logged;
         }
+        // The rows are gone and the message is out; who else is alive is a courtesy.
+        let living = self.totals().await.map(|totals| totals.instances);
+        let others = living.iter().flatten().filter(|instance| Some(instance.id.as_str()) != own).count();
+        cleared.living = u64::try_from(others).unwrap_or(u64::MAX).max(cleared.told);
         Ok(cleared)
     }
 
@@ -199,13 +210,7 @@ impl RedisStore {
         let ((generation, step), (epoch, _)) = (fresh(), fresh());
         let mut script = scripts::RESET.key(self.key("totals"));
         script.key(self.key("instances")).key(self.key("log"));
-        script
-            .arg(self.key("changes"))
-            .arg(generation)
-            .arg(step)
-            .arg(epoch)
-            .arg(self.now())
-            .arg(&tally::NAMES);
+        script.arg(self.channel()).arg(generation).arg(step).arg(epoch).arg(self.now()).arg(&tally::NAMES);
         Ok(self.others(self.line.ask(&script).await?, own))
     }
 

@@ -137,7 +137,7 @@ impl SqliteStore {
 
     pub(super) async fn invalidate(&self, scope: &Scope, own: Option<&str>) -> Result<Cleared, StateError> {
         if matches!(scope, Scope::Tenants(tenants) if tenants.is_empty()) {
-            return Ok(Cleared { tenants: Vec::new(), told: 0, logged: true });
+            return Ok(Cleared { tenants: Vec::new(), told: 0, living: 0, logged: true });
         }
         let namespace = &self.identity.namespace;
         let (tenants, position) = self
@@ -151,7 +151,8 @@ impl SqliteStore {
                 Ok((gone, position))
             })
             .await?;
-        Ok(Cleared { tenants, told: self.told(position, own).await, logged: true })
+        let (told, living) = self.told(position, own).await;
+        Ok(Cleared { tenants, told, living, logged: true })
     }
 
     pub(super) async fn follow(&self, after: Position) -> Result<Changes, StateError> {
@@ -236,7 +237,7 @@ impl SqliteStore {
                 Ok(position)
             })
             .await?;
-        Ok(self.told(position, own).await)
+        Ok(self.told(position, own).await.0)
     }
 
     pub(super) async fn rows(&self) -> Result<u64, StateError> {
@@ -257,8 +258,8 @@ impl SqliteStore {
 
     /// How many living instances have followed the log to `position`; waits for them up to the limit. What was to be
     /// done is done: an error here means that nobody is known to have taken note.
-    async fn told(&self, position: Position, own: Option<&str>) -> u64 {
-        let mut told = 0;
+    async fn told(&self, position: Position, own: Option<&str>) -> (u64, u64) {
+        let mut told = (0, 0);
         let waiting = async {
             loop {
                 let asked = self.limited(async {
@@ -268,9 +269,9 @@ impl SqliteStore {
                     held.keep();
                     Ok(told)
                 });
-                let Ok((of, all)) = asked.await else { return };
-                told = of;
-                if told >= all {
+                let Ok(counted) = asked.await else { return };
+                told = counted;
+                if told.0 >= told.1 {
                     return;
                 }
                 sleep(Duration::from_millis(20)).await;

@@ -24,13 +24,25 @@ pub struct Refresh {
     clock: Clock,
     since: Mutex<Option<Position>>,
     trouble: Mutex<Option<StateError>>,
+    /// What was found in the store and is not believed, and how many such rows there were.
+    doubts: Mutex<(Vec<String>, usize)>,
 }
+
+/// So many rows that are not believed are named.
+const DOUBTS: usize = 5;
 
 impl Refresh {
     /// Refreshes `store` with rows that may be used for `ttl` milliseconds.
     #[must_use]
     pub fn new(store: StateStore, ttl: u64, clock: Clock) -> Self {
-        Self { store, ttl, clock, since: Mutex::default(), trouble: Mutex::default() }
+        Self {
+            store,
+            ttl,
+            clock,
+            since: Mutex::default(),
+            trouble: Mutex::default(),
+            doubts: Mutex::default(),
+        }
     }
 
     /// Notes the end of the log. To be called before rows are read from the application database.
@@ -50,6 +62,19 @@ impl Refresh {
     async fn refresh(&self, tenants: &[Tenant], since: Position) -> Result<HashSet<TenantId>, StateError> {
         let ids: Vec<TenantId> = tenants.iter().map(|tenant| tenant.id.clone()).collect();
         let known = self.store.read_many(&ids).await?;
+        for (tenant, found) in tenants.iter().zip(&known) {
+            if let Found::Refused(why) = found {
+                let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+                doubts.1 += 1;
+                if doubts.0.len() < DOUBTS {
+                    let address = self.store.address();
+                    doubts.0.push(format!(
+                        "the cached row of tenant {} in {address} is not believed, and was replaced: {why}",
+                        tenant.id
+                    ));
+                }
+            }
+        }
         let stale: Vec<TenantId> = tenants
             .iter()
             .zip(known)
@@ -77,6 +102,15 @@ impl Refresh {
                 self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             })
             .ok()
+    }
+
+    /// Rows of the store that were not believed: whoever wrote them has no encryption key of ours.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = doubts.1.saturating_sub(doubts.0.len());
+        let rest = (more > 0).then(|| format!("{more} more cached rows are not believed, and were replaced"));
+        doubts.0.iter().cloned().chain(rest).collect()
     }
 
     /// Closes the store.

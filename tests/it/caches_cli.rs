@@ -7,7 +7,7 @@ use boothds::url::sqlite_url;
 use serde_json::{Value, json};
 
 use crate::fixture::{KEY, codes, result, seal};
-use crate::manager::house::House;
+use crate::manager::house::{House, until};
 use crate::support::cli::Ran;
 use crate::support::fleet::{TenantRow, sqlite_source, sqlite3};
 use crate::support::network::refused_port;
@@ -228,7 +228,7 @@ async fn a_test_refreshes_the_cache_and_says_once_that_a_row_was_stale() {
     let finding = &result(&stale, "t1")["findings"][0];
     assert_eq!(finding["severity"], "warning");
     // The service has heard of it.
-    crate::manager::house::until("the service knows the new address", async || {
+    until("the service knows the new address", async || {
         manager.client(&ids[1], Role::Service).await.unwrap();
         manager.connection_info(&ids[1]).await.unwrap().url.contains("moved.db")
     })
@@ -242,7 +242,7 @@ async fn a_test_refreshes_the_cache_and_says_once_that_a_row_was_stale() {
     // A status is not tested, and services go by it all the same.
     house.world.database.execute(&format!("update tenants set status = 'suspended' where id = '{}'", ids[2]));
     assert_eq!(codes(result(&test(&[]).expect_code(0).json(), "t2")), ["cache.stale"]);
-    crate::manager::house::until("the service knows that it is suspended", async || {
+    until("the service knows that it is suspended", async || {
         manager.client(&ids[2], Role::Service).await.unwrap().status() == "suspended"
     })
     .await;
@@ -320,4 +320,58 @@ fn no_output_about_caches_holds_a_secret() {
             }
         }
     }
+}
+
+#[test]
+fn a_row_that_is_not_believed_is_said_whichever_command_meets_it() {
+    for command in
+        [vec!["test-connection", "t0"], vec!["test-connection", "t0", "--cached"], vec!["info", "t0"]]
+    {
+        let (house, _, file) = house();
+        fill(&house);
+        sqlite3(
+            &file,
+            "update cached set content = cast(replace(cast(content as text), 'source.db', 'planted.db') as blob)",
+        );
+        let mut cli = house.cli([]);
+        for word in &command {
+            cli = cli.arg(*word);
+        }
+        let ran = cli.run().expect_code(0);
+        assert!(ran.stderr.contains("not believed"), "{command:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_looked_at_is_not_taken_for_none() {
+    let (mut house, _, _) = house();
+    let link = house.folder.path().join("link.db");
+    std::os::unix::fs::symlink("/no/such/folder/state.db", &link).unwrap();
+    let plain = house.folder.path().join("plain");
+    fs::write(&plain, "a file").unwrap();
+    for place in [link, plain.join("state.db")] {
+        house.set("BOOTHDS_STATE_URL", sqlite_url(&place));
+        let ran = house.cli(["stats", "--json"]).run().expect_code(5);
+        assert_eq!(error(&ran)["code"], "unavailable");
+        let ran = house.cli(["info", "t0"]).run().expect_code(0);
+        assert!(ran.stderr.contains("whether the tenant is cached is not known"), "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_lives_and_does_not_take_note_is_counted_out_loud() {
+    let (house, ids, file) = house();
+    let manager = house.manager();
+    manager.client(&ids[0], Role::Service).await.unwrap();
+    let stats = || house.cli(["stats", "--json"]).run().expect_code(0).json();
+    until("it has reported", async || stats()["instances"][0].is_object()).await;
+    // Another that reported a moment ago and follows nothing any more.
+    sqlite3(
+        &file,
+        "insert into instance select namespace, 'deaf', number, seen + 3000, 0, content from instance limit 1",
+    );
+    let ran = house.cli(["clear-cache", "--all", "--yes", "--json"]).run().expect_code(0);
+    assert_eq!(ran.json()["processesTold"], 1, "{ran:?}");
+    assert!(ran.stderr.contains("1 of 2 processes did not take note"), "{ran:?}");
+    manager.shutdown().await;
 }

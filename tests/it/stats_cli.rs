@@ -262,3 +262,27 @@ fn a_service_that_refuses_redirects_or_says_something_else_is_no_service() {
     error(2, "ftp://127.0.0.1");
     error(2, "http://user:word@127.0.0.1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_nobody_got_to_see_are_not_thrown_away() {
+    let house = House::sqlite();
+    let id = house.add_files(1).remove(0);
+    let manager = house.manager();
+    manager.client(&id, Role::Service).await.unwrap();
+    manager.shutdown().await;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_boothds"))
+        .args(["stats", "--reset"])
+        .env_clear()
+        .envs([
+            ("DATABASE_URL", house.world.database.url()),
+            ("HOME", house.folder.path().display().to_string()),
+        ])
+        .current_dir(house.folder.path())
+        .stdout(full)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(9));
+    let stats = house.cli(["stats", "--json"]).run().expect_code(0).json();
+    assert_eq!(stats["cacheStats"]["cacheMisses"], 1, "{stats}");
+}

@@ -42,7 +42,11 @@ pub(in crate::cli) fn run(
                 return Err(CliError::usage("not confirmed; nothing was cleared"));
             }
         }
-        clear(args, &resolved, &place, output).await
+        tokio::select! {
+            biased;
+            code = interrupt.received() => Err(CliError::interrupted(code)),
+            cleared = clear(args, &resolved, &place, output) => cleared,
+        }
     })
 }
 
@@ -53,6 +57,7 @@ async fn clear(
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
     let scope = if args.all { Scope::All } else { Scope::Tenants(ids(&args.tenants, resolved).await?) };
+    output.note(&place.describe());
     let store = place.open(None).await.map_err(|error| place.failed(&error))?;
     let cleared = store.invalidate(&scope, None).await.map_err(|error| place.failed(&error))?;
     // Those that were named, also where nothing was cached: processes may have had them in memory.
@@ -82,9 +87,16 @@ async fn clear(
 }
 
 fn warn(cleared: &Cleared, address: &str, output: &mut Output) {
-    if cleared.told == 0 {
+    let deaf = cleared.living.saturating_sub(cleared.told);
+    if cleared.living == 0 {
         output.warning(&format!(
             "no running process was told: none has reported to the state store {address} of late"
+        ));
+    } else if deaf > 0 {
+        output.warning(&format!(
+            "{deaf} of {} processes did not take note in time: each goes on with what it has until it hears of this, or \
+             ends; `boothds stats` names them",
+            cleared.living
         ));
     }
     if !cleared.logged {

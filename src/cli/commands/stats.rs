@@ -18,7 +18,7 @@ use crate::health::Counters;
 use crate::manager::PoolSettings;
 use crate::report::{Measured, Performance, fetch};
 use crate::secret::Secret;
-use crate::state::{StateStore, Totals};
+use crate::state::Totals;
 
 /// Where the document comes from.
 enum Source<'a> {
@@ -46,13 +46,14 @@ pub(in crate::cli) fn run(
 }
 
 async fn once(source: &Source<'_>, reset: bool, output: &mut Output) -> Result<ExitCode, CliError> {
-    let document = source.read(None).await?;
+    let document = source.read().await?;
     match output.format() {
         Format::Table => output.print(&performance::table(&document)),
         Format::Json | Format::Jsonl => output.json(&document),
     }
     output.flush();
-    if reset {
+    // What nobody has got to see is not thrown away.
+    if reset && !output.is_closed() {
         source.reset(output).await?;
     }
     Ok(ExitCode::Ok)
@@ -66,10 +67,11 @@ async fn watch(
     output: &mut Output,
     interrupt: &mut Interrupt,
 ) -> Result<ExitCode, CliError> {
-    let in_place = output.format() == Format::Table && std::io::stdout().is_terminal();
+    // Where colours are not wanted (`NO_COLOR`, a dumb terminal) the movements of the cursor are taken out too.
+    let moves = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
+    let in_place = output.format() == Format::Table && std::io::stdout().is_terminal() && moves;
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut store = None;
     let mut screen = performance::Screen::default();
     let mut first = true;
     let signal = interrupt.received();
@@ -77,7 +79,7 @@ async fn watch(
     loop {
         let read = async {
             ticks.tick().await;
-            source.read(Some(&mut store)).await
+            source.read().await
         };
         let document = tokio::select! {
             biased;
@@ -90,7 +92,6 @@ async fn watch(
             Ok(document) => output.json_line(&document),
             Err(error) if first => return Err(error),
             Err(error) => {
-                store = None;
                 output.error(&error);
                 screen = performance::Screen::default();
             }
@@ -104,24 +105,21 @@ async fn watch(
 }
 
 impl Source<'_> {
-    /// The document of now. A store that was opened is kept in `kept` for the next time.
-    async fn read(&self, kept: Option<&mut Option<StateStore>>) -> Result<Value, CliError> {
+    /// The document of now. A store is opened for each: one that is kept would make itself anew where it was removed.
+    async fn read(&self) -> Result<Value, CliError> {
         match self {
             Self::Endpoint { url, token } => Ok(fetch(url, token.as_ref(), false).await?),
             Self::Store { place, settings } => {
-                let mut own = None;
-                let slot = kept.unwrap_or(&mut own);
-                if slot.is_none() {
-                    *slot = place.open_existing(None).await.map_err(|error| place.failed(&error))?;
-                }
-                let totals = match slot {
-                    Some(store) => store.totals().await.map_err(|error| place.failed(&error))?,
+                let failed = |error| place.failed(&error);
+                let totals = match place.open_existing(None).await.map_err(failed)? {
+                    Some(store) => {
+                        let totals = store.totals().await.map_err(failed)?;
+                        store.close().await;
+                        totals
+                    }
                     // Nothing has ever been reported on this machine.
                     None => Totals { counts: Counters::default(), since: None, instances: Vec::new() },
                 };
-                if let Some(store) = own {
-                    store.close().await;
-                }
                 let measured = Measured::of(totals, Clock::System.now());
                 serde_json::to_value(Performance::new(measured, settings))
                     .map_err(|error| CliError::io("cannot write the document", &error.into()))
@@ -136,6 +134,7 @@ impl Source<'_> {
                 output.note("the service counts from zero again");
             }
             Self::Store { place, .. } => {
+                output.note(&place.describe());
                 let store = place.open(None).await.map_err(|error| place.failed(&error))?;
                 let told = store.reset(None).await.map_err(|error| place.failed(&error))?;
                 output.note(&format!(

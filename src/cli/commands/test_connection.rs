@@ -171,11 +171,22 @@ async fn end_of_store(tester: &Tester, refresh: Option<Arc<Refresh>>, output: &m
     if let Some(error) = refresh.as_ref().and_then(|refresh| refresh.trouble()) {
         output.warning(&format!("the cache was not refreshed, or in part: {error}"));
     }
+    for doubt in refresh.iter().flat_map(|refresh| refresh.doubts()) {
+        output.warning(&doubt);
+    }
     if let Tester::Cached(manager, _) = tester {
-        if let StoreStatus::Down(error) = manager.store_status() {
-            output.warning(&format!("tested without the second cache tier: {error}"));
-        } else if let Some(error) = manager.store_trouble() {
-            output.warning(&format!("tested in part without the second cache tier: {error}"));
+        match manager.store_status() {
+            StoreStatus::Down(error) => {
+                output.warning(&format!("tested without the second cache tier: {error}"));
+            }
+            _ if manager.was_without_store() => {
+                output.warning("tested in part without the second cache tier, which did not answer in time");
+            }
+            _ => {
+                if let Some(error) = manager.store_trouble() {
+                    output.warning(&format!("tested in part without the second cache tier: {error}"));
+                }
+            }
         }
         manager.shutdown().await;
     }

@@ -1,7 +1,7 @@
 //! Following the log of a namespace in Redis.
 //!
 //! A message wakes, the log tells. The subscription stands before the log is read, so that an entry made in between
-//! is followed by a message. Who gets no message for 5 seconds asks the server for a sign of life on the listening
+//! is followed by a message. Who gets no message for 2 seconds asks the server for a sign of life on the listening
 //! connection and reads the log: a connection that a firewall forgot, a log that was evicted and a server that was
 //! emptied are noticed then. Messages have no content that counts.
 
@@ -11,15 +11,17 @@ use std::time::Duration;
 use ::redis::aio::PubSub;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::RedisStore;
 use super::line::ANSWER_LIMIT;
 use crate::state::error::StateError;
-use crate::state::{Changes, Position};
+use crate::state::{Changes, HEARTBEAT, Position};
 
-/// How long silence is trusted.
-const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+/// How long silence is trusted. With the time for the answer it is shorter than the heartbeat of an instance, which ends
+/// each wait; and it is counted from the last sign of life, not from the beginning of a wait.
+const SILENCE_LIMIT: Duration = Duration::from_secs(2);
+const _: () = assert!(SILENCE_LIMIT.as_secs() + ANSWER_LIMIT.as_secs() < HEARTBEAT.as_secs());
 
 /// The subscription, kept from call to call. Followers of one store take turns.
 #[derive(Default)]
@@ -32,14 +34,17 @@ struct Subscription {
     listener: PubSub,
     /// Whether a message came, or could have been missed, since the log was last looked at.
     is_news: bool,
+    /// The last sign of life on this connection.
+    heard: Instant,
 }
 
 impl Subscription {
     /// Waits for a message or for the time to look at the log without one; false when the connection is broken.
     async fn wait(&mut self) -> bool {
-        let message = timeout(SILENCE_LIMIT, self.listener.on_message().next()).await;
+        let message = timeout_at(self.heard + SILENCE_LIMIT, self.listener.on_message().next()).await;
         match message {
             Ok(Some(_)) => {
+                self.heard = Instant::now();
                 self.is_news = true;
                 // Those that wait already are answered by the same look at the log.
                 while let Some(Some(_)) = self.listener.on_message().next().now_or_never() {}
@@ -47,7 +52,9 @@ impl Subscription {
             }
             Ok(None) => false,
             Err(_) => {
-                matches!(timeout(ANSWER_LIMIT, self.listener.ping::<::redis::Value>()).await, Ok(Ok(_)))
+                let asked = timeout(ANSWER_LIMIT, self.listener.ping::<::redis::Value>()).await;
+                self.heard = Instant::now();
+                matches!(asked, Ok(Ok(_)))
             }
         }
     }
@@ -73,9 +80,9 @@ impl Follower {
                 Some(subscription) => subscription,
                 empty => {
                     self.is_listening.store(false, Ordering::Relaxed);
-                    let listener = store.line.listen(&store.key("changes")).await?;
+                    let listener = store.line.listen(&store.channel()).await?;
                     self.is_listening.store(true, Ordering::Relaxed);
-                    empty.insert(Subscription { listener, is_news: true })
+                    empty.insert(Subscription { listener, is_news: true, heard: Instant::now() })
                 }
             };
             let log = store.behind(after).await?;
