@@ -41,6 +41,8 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('tenants', 'tenants', [CompletionResultType]::ParameterValue, 'List the tenants, their data sources and the state of their keys')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what is known of one tenant''s data source')
             [CompletionResult]::new('test-connection', 'test-connection', [CompletionResultType]::ParameterValue, 'Test whether the data sources of tenants answer')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Show how well the caches and pools of the running services serve')
+            [CompletionResult]::new('clear-cache', 'clear-cache', [CompletionResultType]::ParameterValue, 'Forget what is cached of tenants, in the state store and in every running process')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Make an embedded fleet to try boothds on, and test it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -146,9 +148,11 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to try again what may pass by itself')
             [CompletionResult]::new('--probe-table', '--probe-table', [CompletionResultType]::ParameterName, 'The table to ask, TABLE or SCHEMA.TABLE (default: accounts)')
             [CompletionResult]::new('--probe-tenant-column', '--probe-tenant-column', [CompletionResultType]::ParameterName, 'Its column with the tenant''s id (default: tenant_id)')
+            [CompletionResult]::new('--rls', '--rls', [CompletionResultType]::ParameterName, 'How far to look into row-level security: the probed table, or on PostgreSQL all with the tenant column')
+            [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'A finding that does not count, of one tenant or of all; can be repeated')
             [CompletionResult]::new('--expiring-within', '--expiring-within', [CompletionResultType]::ParameterName, 'Report keys that expire within this time, such as 30d')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'What ends with exit code 1')
-            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write a report as well: junit=FILE, sarif=FILE, or github for annotations on standard error; can be repeated')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file, before the environment')
             [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Read variables from this file, before the environment')
@@ -158,6 +162,44 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('--previous-key-file', '--previous-key-file', [CompletionResultType]::ParameterName, 'A file that holds earlier encryption keys, one a line; can be repeated')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Test every tenant that fits --status, --region and --kind')
             [CompletionResult]::new('--allow-empty', '--allow-empty', [CompletionResultType]::ParameterName, 'An empty selection is no error')
+            [CompletionResult]::new('--cached', '--cached', [CompletionResultType]::ParameterName, 'Test with the rows that running services have cached, instead of reading them anew')
+            [CompletionResult]::new('--require-rls', '--require-rls', [CompletionResultType]::ParameterName, 'Fail a tenant whose row-level security is not shown to be enforced')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for --format json')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'boothds;stats' {
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Show it again every so many seconds (2): in place on a terminal, a line each time in a pipe')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Read the performance document of this running service, such as https://service.example')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file, before the environment')
+            [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Read variables from this file, before the environment')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use [profile.NAME] of the configuration file, before the environment')
+            [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The application database: postgres://user@host/name or sqlite:PATH, without a password')
+            [CompletionResult]::new('--encryption-key-file', '--encryption-key-file', [CompletionResultType]::ParameterName, 'The file that holds the encryption key')
+            [CompletionResult]::new('--previous-key-file', '--previous-key-file', [CompletionResultType]::ParameterName, 'A file that holds earlier encryption keys, one a line; can be repeated')
+            [CompletionResult]::new('--reset', '--reset', [CompletionResultType]::ParameterName, 'Show the counts for the last time, and let every process begin at zero')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for --format json')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'boothds;clear-cache' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file, before the environment')
+            [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Read variables from this file, before the environment')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use [profile.NAME] of the configuration file, before the environment')
+            [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The application database: postgres://user@host/name or sqlite:PATH, without a password')
+            [CompletionResult]::new('--encryption-key-file', '--encryption-key-file', [CompletionResultType]::ParameterName, 'The file that holds the encryption key')
+            [CompletionResult]::new('--previous-key-file', '--previous-key-file', [CompletionResultType]::ParameterName, 'A file that holds earlier encryption keys, one a line; can be repeated')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Forget all tenants')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for --format json')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
@@ -218,6 +260,8 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('tenants', 'tenants', [CompletionResultType]::ParameterValue, 'List the tenants, their data sources and the state of their keys')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what is known of one tenant''s data source')
             [CompletionResult]::new('test-connection', 'test-connection', [CompletionResultType]::ParameterValue, 'Test whether the data sources of tenants answer')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Show how well the caches and pools of the running services serve')
+            [CompletionResult]::new('clear-cache', 'clear-cache', [CompletionResultType]::ParameterValue, 'Forget what is cached of tenants, in the state store and in every running process')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Make an embedded fleet to try boothds on, and test it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -240,6 +284,12 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             break
         }
         'boothds;help;test-connection' {
+            break
+        }
+        'boothds;help;stats' {
+            break
+        }
+        'boothds;help;clear-cache' {
             break
         }
         'boothds;help;demo' {

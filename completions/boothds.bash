@@ -16,6 +16,9 @@ _boothds() {
             ",$1")
                 cmd="boothds"
                 ;;
+            boothds,clear-cache)
+                cmd="boothds__subcmd__clear__subcmd__cache"
+                ;;
             boothds,completions)
                 cmd="boothds__subcmd__completions"
                 ;;
@@ -40,11 +43,17 @@ _boothds() {
             boothds,man)
                 cmd="boothds__subcmd__man"
                 ;;
+            boothds,stats)
+                cmd="boothds__subcmd__stats"
+                ;;
             boothds,tenants)
                 cmd="boothds__subcmd__tenants"
                 ;;
             boothds,test-connection)
                 cmd="boothds__subcmd__test__subcmd__connection"
+                ;;
+            boothds__subcmd__help,clear-cache)
+                cmd="boothds__subcmd__help__subcmd__clear__subcmd__cache"
                 ;;
             boothds__subcmd__help,completions)
                 cmd="boothds__subcmd__help__subcmd__completions"
@@ -70,6 +79,9 @@ _boothds() {
             boothds__subcmd__help,man)
                 cmd="boothds__subcmd__help__subcmd__man"
                 ;;
+            boothds__subcmd__help,stats)
+                cmd="boothds__subcmd__help__subcmd__stats"
+                ;;
             boothds__subcmd__help,tenants)
                 cmd="boothds__subcmd__help__subcmd__tenants"
                 ;;
@@ -83,8 +95,50 @@ _boothds() {
 
     case "${cmd}" in
         boothds)
-            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection demo completions man help"
+            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --previous-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__clear__subcmd__cache)
+            opts="-y -v -h --all --yes --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -305,8 +359,22 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help)
-            opts="keygen encrypt decrypt tenants info test-connection demo completions man help"
+            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__help__subcmd__clear__subcmd__cache)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -417,6 +485,20 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__help__subcmd__stats)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -592,6 +674,56 @@ _boothds() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        boothds__subcmd__stats)
+            opts="-v -h --watch --reset --endpoint --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --previous-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         boothds__subcmd__tenants)
             opts="-v -h --status --region --kind --allow-empty --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -647,7 +779,7 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__test__subcmd__connection)
-            opts="-v -h --all --status --region --kind --allow-empty --role --concurrency --timeout --retries --probe-table --probe-tenant-column --expiring-within --fail-on --report --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            opts="-v -h --all --status --region --kind --allow-empty --role --concurrency --timeout --retries --cached --probe-table --probe-tenant-column --rls --require-rls --ignore --expiring-within --fail-on --report --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -686,6 +818,14 @@ _boothds() {
                     return 0
                     ;;
                 --probe-tenant-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rls)
+                    COMPREPLY=($(compgen -W "table all off" -- "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

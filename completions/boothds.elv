@@ -38,6 +38,8 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand tenants 'List the tenants, their data sources and the state of their keys'
             cand info 'Show what is known of one tenant''s data source'
             cand test-connection 'Test whether the data sources of tenants answer'
+            cand stats 'Show how well the caches and pools of the running services serve'
+            cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
             cand man 'Print a manual page'
@@ -137,9 +139,11 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand --retries 'How often to try again what may pass by itself'
             cand --probe-table 'The table to ask, TABLE or SCHEMA.TABLE (default: accounts)'
             cand --probe-tenant-column 'Its column with the tenant''s id (default: tenant_id)'
+            cand --rls 'How far to look into row-level security: the probed table, or on PostgreSQL all with the tenant column'
+            cand --ignore 'A finding that does not count, of one tenant or of all; can be repeated'
             cand --expiring-within 'Report keys that expire within this time, such as 30d'
             cand --fail-on 'What ends with exit code 1'
-            cand --report 'Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated'
+            cand --report 'Write a report as well: junit=FILE, sarif=FILE, or github for annotations on standard error; can be repeated'
             cand --format 'How to print the answer'
             cand --config 'Read settings from this file, before the environment'
             cand --env-file 'Read variables from this file, before the environment'
@@ -149,6 +153,42 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
             cand --all 'Test every tenant that fits --status, --region and --kind'
             cand --allow-empty 'An empty selection is no error'
+            cand --cached 'Test with the rows that running services have cached, instead of reading them anew'
+            cand --require-rls 'Fail a tenant whose row-level security is not shown to be enforced'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;stats'= {
+            cand --watch 'Show it again every so many seconds (2): in place on a terminal, a line each time in a pipe'
+            cand --endpoint 'Read the performance document of this running service, such as https://service.example'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --reset 'Show the counts for the last time, and let every process begin at zero'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'boothds;clear-cache'= {
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --all 'Forget all tenants'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
             cand --json 'Short for --format json'
             cand -v 'Say on standard error where the settings in use came from'
             cand --verbose 'Say on standard error where the settings in use came from'
@@ -205,6 +245,8 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand tenants 'List the tenants, their data sources and the state of their keys'
             cand info 'Show what is known of one tenant''s data source'
             cand test-connection 'Test whether the data sources of tenants answer'
+            cand stats 'Show how well the caches and pools of the running services serve'
+            cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
             cand man 'Print a manual page'
@@ -221,6 +263,10 @@ set edit:completion:arg-completer[boothds] = {|@words|
         &'boothds;help;info'= {
         }
         &'boothds;help;test-connection'= {
+        }
+        &'boothds;help;stats'= {
+        }
+        &'boothds;help;clear-cache'= {
         }
         &'boothds;help;demo'= {
         }

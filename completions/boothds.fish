@@ -43,6 +43,8 @@ complete -c boothds -n "__fish_boothds_needs_command" -f -a "decrypt" -d 'Check 
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "info" -d 'Show what is known of one tenant\'s data source'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "man" -d 'Print a manual page'
@@ -139,12 +141,16 @@ complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l time
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l retries -d 'How often to try again what may pass by itself' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l probe-table -d 'The table to ask, TABLE or SCHEMA.TABLE (default: accounts)' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l probe-tenant-column -d 'Its column with the tenant\'s id (default: tenant_id)' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l rls -d 'How far to look into row-level security: the probed table, or on PostgreSQL all with the tenant column' -r -f -a "table\t'The probed table, its partitions and the views over it'
+all\t'Every table with the tenant column, views, and functions with their owner\'s rights'
+off\t'Nothing'"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l ignore -d 'A finding that does not count, of one tenant or of all; can be repeated' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l expiring-within -d 'Report keys that expire within this time, such as 30d' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l fail-on -d 'What ends with exit code 1' -r -f -a "failure\t'A tenant that failed'
 error\t'A tenant that failed, or a finding that is an error'
 warning\t'A tenant that failed, or any finding'
 never\t'Nothing'"
-complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l report -d 'Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l report -d 'Write a report as well: junit=FILE, sarif=FILE, or github for annotations on standard error; can be repeated' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line, as they are ready'"
@@ -156,9 +162,40 @@ complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l encr
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l all -d 'Test every tenant that fits --status, --region and --kind'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l allow-empty -d 'An empty selection is no error'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l cached -d 'Test with the rows that running services have cached, instead of reading them anew'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l require-rls -d 'Fail a tenant whose row-level security is not shown to be enforced'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l watch -d 'Show it again every so many seconds (2): in place on a terminal, a line each time in a pipe' -r
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l endpoint -d 'Read the performance document of this running service, such as https://service.example' -r
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l reset -d 'Show the counts for the last time, and let every process begin at zero'
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l all -d 'Forget all tenants'
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -s y -l yes -d 'Do not ask'
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand clear-cache" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c boothds -n "__fish_boothds_using_subcommand demo" -l dir -d 'The folder to make' -r -F
 complete -c boothds -n "__fish_boothds_using_subcommand demo" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
 json\t'One JSON document'
@@ -196,13 +233,15 @@ complete -c boothds -n "__fish_boothds_using_subcommand man" -l previous-key-fil
 complete -c boothds -n "__fish_boothds_using_subcommand man" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand man" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "man" -d 'Print a manual page'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "man" -d 'Print a manual page'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -4,6 +4,7 @@
 mod application_database;
 mod demo;
 mod failures;
+mod findings;
 mod fixture;
 mod fleet;
 mod generated;
@@ -13,6 +14,9 @@ mod keys;
 mod layering;
 mod manager;
 mod postgres_source;
+mod rls_generated;
+mod rls_postgres;
+mod rls_supabase;
 mod sealed_form;
 mod secrecy;
 mod settings;
