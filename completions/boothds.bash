@@ -877,7 +877,7 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__test__subcmd__connection)
-            opts="-v -h --all --status --region --kind --allow-empty --role --concurrency --timeout --retries --cached --probe-table --probe-tenant-column --expiring-within --fail-on --report --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            opts="-v -h --all --status --region --kind --allow-empty --role --concurrency --timeout --retries --cached --probe-table --probe-tenant-column --rls --require-rls --ignore --expiring-within --fail-on --report --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -916,6 +916,14 @@ _boothds() {
                     return 0
                     ;;
                 --probe-tenant-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rls)
+                    COMPREPLY=($(compgen -W "table all off" -- "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

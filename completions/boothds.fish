@@ -142,12 +142,16 @@ complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l time
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l retries -d 'How often to try again what may pass by itself' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l probe-table -d 'The table to ask, TABLE or SCHEMA.TABLE (default: accounts)' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l probe-tenant-column -d 'Its column with the tenant\'s id (default: tenant_id)' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l rls -d 'How far to look into row-level security: the probed table, or on PostgreSQL all with the tenant column' -r -f -a "table\t'The probed table, its partitions and the views over it'
+all\t'Every table with the tenant column, views, and functions with their owner\'s rights'
+off\t'Nothing'"
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l ignore -d 'A finding that does not count, of one tenant or of all; can be repeated' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l expiring-within -d 'Report keys that expire within this time, such as 30d' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l fail-on -d 'What ends with exit code 1' -r -f -a "failure\t'A tenant that failed'
 error\t'A tenant that failed, or a finding that is an error'
 warning\t'A tenant that failed, or any finding'
 never\t'Nothing'"
-complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l report -d 'Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l report -d 'Write a report as well: junit=FILE, sarif=FILE, or github for annotations on standard error; can be repeated' -r
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line, as they are ready'"
@@ -160,6 +164,7 @@ complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l prev
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l all -d 'Test every tenant that fits --status, --region and --kind'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l allow-empty -d 'An empty selection is no error'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l cached -d 'Test with the rows that running services have cached, instead of reading them anew'
+complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l require-rls -d 'Fail a tenant whose row-level security is not shown to be enforced'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand test-connection" -s h -l help -d 'Print help (see more with \'--help\')'

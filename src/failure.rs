@@ -102,6 +102,8 @@ classes! {
         "name the tenant column with BOOTHDS_PROBE_TENANT_COLUMN, or run the tenant's migrations"
     TenantIdType "tenant-id" false "the mapped tenant id is no value of the tenant column's type"
         "correct tenant_id_in_data_source of the tenant"
+    RowLevelSecurity "rls-not-enforced" false "row-level security is not shown to be enforced"
+        "see the findings for what to mend, or leave out --require-rls"
     DatabaseDown "database-down" true "the database is not accepting connections"
         "is it starting, stopping, locked by another program, in recovery or out of disk? look in its log or the provider's dashboard"
     TooManyConnections "too-many-connections" true "the server has no connection left"

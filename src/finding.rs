@@ -4,6 +4,10 @@
 
 use serde::Serialize;
 
+pub mod ignored;
+
+pub use ignored::Ignored;
+
 /// How much a finding matters. Ordered: `Warning < Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,10 +79,88 @@ codes! {
         "remove it from the URL, change it on the server, and store it sealed in the key column"
     CacheStale "cache.stale" Warning "the cached row says something else than the application database"
         "services went by the old row until now; after a change of a row say `boothds clear-cache TENANT`"
+    KeyRole "key.role" Warning "the JWT names another role than that of its column"
+        "store the key of the role anon or service_role; the role in the key decides what it may do"
+    KeyLegacy "key.legacy" Warning "the key is of the legacy kind, a JWT that cannot be revoked by itself"
+        "make sb_publishable_… and sb_secret_… keys in the project's settings and store those"
+    KeyPrivileged "key.privileged" Error "the anon credential is of a privileged role"
+        "give the anon side a login of its own, without SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION, that owns nothing"
+    KeyServiceSubject "key.service-subject" Warning "the service credential is subject to row-level security"
+        "use the owner's login or a role with BYPASSRLS for the service side, or what it reads will silently be incomplete"
+    ConnectionUnencrypted "connection.unencrypted" Warning "the connection to another machine may be unencrypted"
+        "remove sslmode=disable or sslmode=prefer from the URL; without it `require` holds"
+    TenantOtherId "tenant.other-id" Error "the rows carry the id of the application database instead of the mapped one"
+        "correct tenant_id_in_data_source of the tenant, or leave it empty"
+    TenantNoRows "tenant.no-rows" Warning "the data source has rows of other tenants, but none of this one"
+        "check tenant_id_in_data_source; a tenant that is new may well have no rows yet"
+    RlsForeignVisible "rls.foreign-visible" Error "a row of another tenant was seen"
+        "enable row-level security on the table, with a policy that compares the tenant column with a claim"
+    RlsVisibleWithoutClaims "rls.visible-without-claims" Error "rows are visible to somebody who names no tenant"
+        "let the policy compare the tenant column with a claim, so that without the claim nothing is visible"
+    RlsOff "rls.off" Error "row-level security is off, and the table may be read"
+        "ALTER TABLE … ENABLE ROW LEVEL SECURITY, and create a policy that compares the tenant column with a claim"
+    RlsOffUngranted "rls.off-ungranted" Warning "row-level security is off, and only a missing grant protects"
+        "ALTER TABLE … ENABLE ROW LEVEL SECURITY: a grant made later must not open the table"
+    RlsBypass "rls.bypass" Error "row-level security does not apply to the role"
+        "take SUPERUSER and BYPASSRLS from it; for an owner, ALTER TABLE … FORCE ROW LEVEL SECURITY"
+    RlsAlwaysTrue "rls.always-true" Error "a policy lets everybody through"
+        "drop the policy, or compare the tenant column with a claim; service roles that bypass need no policy"
+    RlsSetRole "rls.set-role" Error "the anon credential can switch to a role that reads other tenants' rows"
+        "REVOKE the membership; NOINHERIT does not keep a login from SET ROLE"
+    RlsUserMetadata "rls.user-metadata" Error "a policy goes by user_metadata, which users change themselves"
+        "keep the tenant in app_metadata and let the policy read it there"
+    RlsClaimsSettable "rls.claims-settable" Warning "whoever holds the anon credential can set the claims that the policies go by"
+        "nothing to mend while the password stays with a service that sets them; never hand this credential to clients"
+    RlsPolicyRaises "rls.policy-raises" Warning "reading raises an error within a policy"
+        "use current_setting('…', true), and NULLIF(…, '') before a cast"
+    RlsPolicyNeverWorks "rls.policy-never-works" Warning "a policy goes by a setting that PostgREST never sets"
+        "read the claims instead: current_setting('request.jwt.claims', true)::json ->> '…'"
+    RlsPartition "rls.partition" Error "a partition can be read directly, past the policies of its table"
+        "enable row-level security on the partition too, or revoke the grants on it"
+    RlsView "rls.view" Error "a view shows rows of other tenants"
+        "ALTER VIEW … SET (security_invoker = true), or revoke the grants on it"
+    RlsViewDefiner "rls.view-definer" Warning "a view reads with its owner's rights, past the policies of its tables"
+        "ALTER VIEW … SET (security_invoker = true) on PostgreSQL 15 and newer, or revoke the grants on it"
+    RlsMaterializedView "rls.materialized-view" Error "a materialised view can be read, and can have no policies"
+        "revoke the grants on it"
+    RlsDefinerFunction "rls.definer-function" Warning "a function that runs with its owner's rights can be called"
+        "REVOKE EXECUTE … FROM PUBLIC, anon, authenticated; or make sure that it shows rows of the caller's tenant only"
+    RlsOpenWrite "rls.open-write" Error "rows of any tenant can be written"
+        "enable row-level security with policies WITH CHECK on the tenant column, or revoke the grants to write"
     SourceShared "source.shared" Error "two tenants have one data source and one id in it, and so see the same rows"
         "give each its own tenant_id_in_data_source, or its own data source"
     KeyReused "key.reused" Warning "one key is stored for two different data sources"
         "one of the two cannot be right: store each project's own key"
+}
+
+impl FindingCode {
+    /// The code with that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.code() == word)
+    }
+}
+
+/// The table as a page of documentation: `docs/findings.md`.
+#[must_use]
+pub fn as_markdown() -> String {
+    let mut page = String::from(
+        "# Findings\n\nWhat `boothds test-connection` finds wrong although a data source answers. Generated from \
+         `src/finding.rs`; renew it with `scripts/generate`.\n\nA finding that is known and accepted is named with \
+         `--ignore CODE[@TENANT]`, or with its reason in `boothds.toml`: `ignore = [\"CODE@TENANT: reason\"]`. It is \
+         then shown as ignored, counted, and does not decide the exit code.\n\n| code | severity | what it means | \
+         what to do |\n|---|---|---|---|\n",
+    );
+    for code in FindingCode::ALL {
+        page.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            code.code(),
+            code.severity().as_str(),
+            code.meaning(),
+            code.hint()
+        ));
+    }
+    page
 }
 
 impl Serialize for FindingCode {
@@ -98,6 +180,9 @@ pub struct Finding {
     pub message: String,
     /// How to mend it.
     pub hint: &'static str,
+    /// Why it does not count, if it was said that it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<String>,
 }
 
 impl Finding {
@@ -109,12 +194,27 @@ impl Finding {
             severity: code.severity(),
             message: format!("{subject}: {}", code.meaning()),
             hint: code.hint(),
+            ignored: None,
         }
     }
 
     /// A finding with a message of its own, which must be safe to show.
     #[must_use]
     pub fn with_message(code: FindingCode, message: String) -> Self {
-        Self { code, severity: code.severity(), message, hint: code.hint() }
+        Self { code, severity: code.severity(), message, hint: code.hint(), ignored: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_words_and_found_by_them() {
+        for code in FindingCode::ALL {
+            assert_eq!(FindingCode::of(code.code()), Some(*code));
+            assert!(code.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'-'));
+        }
+        assert_eq!(FindingCode::of("rls"), None);
     }
 }

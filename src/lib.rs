@@ -31,7 +31,7 @@
 //! 0 tenant        (secret, sanitize, url)   TenantId, Tenant (keys still sealed), TenantFilter
 //! 0 failure       ()                        why a data source does not answer; the one table of classes
 //! 0 finding       ()                        what is wrong although it answers; the one table of codes
-//! 0 settings      (secret, url)             every knob with unit, default, range and origin
+//! 0 settings      (secret, url, finding)    every knob with unit, default, range and origin
 //! 0 driver        ()                        a database driver apart from everything else
 //! 0 memory        ()                        how much memory this process uses, and may
 //! 1 cipher        ()                        sealed text form, EncryptionKey, KeyId, KeyRing: seal and open

@@ -12,15 +12,16 @@ use crate::cipher::{KeyRing, KeyState, inspect};
 use crate::clock::Clock;
 use crate::credential::Credential;
 use crate::failure::{Failure, FailureClass};
-use crate::finding::{Finding, FindingCode};
+use crate::finding::{Finding, FindingCode, Ignored, ignored};
 use crate::secret::Secret;
 use crate::settings::{Identifier, ProbeTable, Settings};
-use crate::source::{Answer, Connector, Login, Question};
+use crate::source::{Answer, Connector, Login, Question, RlsScope};
 use crate::tenant::{Role, SealedSource, Tenant};
-use crate::url::Address;
+use crate::url::{Address, Kind};
 
 mod credentials;
 mod report;
+mod rls;
 
 pub use report::{
     DataSource, Diagnostics, Fingerprint, Report, RlsReport, RlsState, RoleReport, RoleReports, TenantName,
@@ -52,6 +53,14 @@ pub struct ProbeOptions {
     pub retries: u32,
     /// A JWT that expires within this time is a finding.
     pub expiring_within: Duration,
+    /// How far row-level security is looked into.
+    pub rls: RlsScope,
+    /// Whether a tenant fails unless row-level security is enforced.
+    pub require_rls: bool,
+    /// Dotted paths within the claims that name the tenant.
+    pub claims: Vec<String>,
+    /// The findings that do not count.
+    pub ignored: Vec<Ignored>,
     /// Whether the tenant was named, so that having no data source is a failure and no reason to skip it.
     pub named: bool,
 }
@@ -67,6 +76,10 @@ impl ProbeOptions {
             limit: DEFAULT_LIMIT,
             retries: DEFAULT_RETRIES,
             expiring_within: DEFAULT_EXPIRING_WITHIN,
+            rls: RlsScope::Table,
+            require_rls: false,
+            claims: settings.probe_claims.value.clone(),
+            ignored: settings.ignore.iter().map(|one| one.value.clone()).collect(),
             named: true,
         }
     }
@@ -147,9 +160,12 @@ impl Prober {
             table: self.options.table.clone(),
             tenant_column: self.options.tenant_column.clone(),
             tenant_id: tenant.id_in_data_source().to_owned(),
+            application_id: tenant.id.as_str().to_owned(),
+            claims: self.options.claims.clone(),
+            scope: self.options.rls,
         };
         let start = Instant::now();
-        let answers = if matches!(address, Address::Sqlite(_)) {
+        let mut answers = if matches!(address, Address::Sqlite(_)) {
             self.ask_file(&prepared, &question, start).await
         } else {
             join_all(prepared.iter().map(|one| self.ask(one, &question, start))).await
@@ -161,7 +177,47 @@ impl Prober {
         };
         let keys = prepared.iter().filter_map(|one| one.key.as_ref());
         let fingerprint = Fingerprint::new(&place, tenant.id_in_data_source(), keys);
-        Report::tested(tenant, answers, start.elapsed(), findings, fingerprint)
+        let took = start.elapsed();
+        let rls = self.judge_rls(&address, &question, &mut answers, &mut findings);
+        let mut report = Report::tested(tenant, answers, took, rls, fingerprint);
+        for finding in findings {
+            self.add(&mut report, finding);
+        }
+        if self.options.require_rls {
+            report.require_rls();
+        }
+        report
+    }
+
+    /// Adds a finding to a tenant's report, as ignored if it is on the list.
+    pub fn add(&self, report: &mut Report, mut finding: Finding) {
+        let names = [report.tenant.id.as_str(), report.tenant.subdomain.as_str()];
+        finding.ignored = ignored::reason(&self.options.ignored, finding.code, &names);
+        report.findings.push(finding);
+    }
+
+    /// The judgement on row-level security, from what the answers brought along.
+    fn judge_rls(
+        &self,
+        address: &Address,
+        question: &Question,
+        answers: &mut [(Role, Answer, Duration)],
+        findings: &mut Vec<Finding>,
+    ) -> RlsReport {
+        let mut learnt = |role| {
+            let (_, answer, _) = answers.iter_mut().find(|(of, ..)| *of == role)?;
+            // Whoever was not let in could not ask.
+            answer.evidence.take().or_else(|| answer.outcome.clone().err().map(Err))
+        };
+        let (service, anon) = (learnt(Role::Service), learnt(Role::Anon));
+        let kind = match address {
+            Address::Supabase(_) => Kind::Supabase,
+            Address::Postgres(_) => Kind::Postgres,
+            Address::Sqlite(_) => Kind::Sqlite,
+        };
+        let (report, found) = rls::judge(kind, question, service.as_ref(), anon.as_ref());
+        findings.extend(found);
+        report
     }
 
     /// Opens a role's key and makes its login, offline.
@@ -221,7 +277,7 @@ impl Prober {
     ) -> Vec<(Role, Answer, Duration)> {
         let Some(first) = prepared.first() else { return Vec::new() };
         let (_, answer, took) = self.ask(first, question, start).await;
-        let accepted = Answer { connected: true, outcome: Ok(()) };
+        let accepted = Answer::connected(Ok(()));
         let answer_for = |role: Role| {
             if role == Role::Anon && answer.connected { accepted.clone() } else { answer.clone() }
         };
@@ -239,7 +295,7 @@ impl Prober {
         let login = match &prepared.login {
             Ok(login) => login,
             Err(failure) => {
-                return (role, Answer { connected: false, outcome: Err(failure.clone()) }, Duration::ZERO);
+                return (role, Answer::failed(failure.clone()), Duration::ZERO);
             }
         };
         let mut attempt = 0;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::finding::Ignored;
 use crate::secret::Secret;
 use crate::url::sqlite_url;
 
@@ -163,8 +164,8 @@ pub struct Settings {
     pub probe_claims: Sourced<Vec<String>>,
     /// Token of the dashboard and of `stats --endpoint`.
     pub serve_token: Option<Sourced<KeySource>>,
-    /// Findings that are not to count: `CODE` or `CODE@TENANT`.
-    pub ignore: Vec<Sourced<String>>,
+    /// Findings that are not to count.
+    pub ignore: Vec<Sourced<Ignored>>,
 }
 
 /// Why settings cannot be used. Names the setting and its origin, never its value.
@@ -253,7 +254,7 @@ impl Settings {
             probe_claims: layers.required(Knob::ProbeClaims, value::claims)?,
             serve_token: layers.source(&[Knob::ServeToken, Knob::ServeTokenFile])?,
             ignore: layers
-                .optional(Knob::Ignore, value::list)?
+                .optional(Knob::Ignore, value::ignored)?
                 .map(|all| {
                     let origin = all.origin;
                     all.value.into_iter().map(|value| Sourced { value, origin: origin.clone() }).collect()

@@ -4,7 +4,7 @@
 //! anything is sent. A [`Connector`] asks; it holds what all tenants share, the HTTP clients.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::credential::{Credential, CredentialKind};
 use crate::failure::{Failure, FailureClass};
@@ -13,12 +13,14 @@ use crate::settings::{Identifier, ProbeTable};
 use crate::tenant::Role;
 use crate::url::{Address, PostgresAddress, RestAddress};
 
+pub mod evidence;
 mod live;
 mod postgres;
 mod rest;
 mod sqlite;
 mod supabase;
 
+pub use evidence::{Evidence, RlsScope};
 pub use live::{DEFAULT_BOUNDS, FilePool, Live, MAX_CONNECTIONS, MAX_MINIMUM, PostgresPool, Turn};
 pub use rest::RestClient;
 
@@ -31,6 +33,12 @@ pub struct Question {
     pub tenant_column: Identifier,
     /// The id by which the data source knows the tenant.
     pub tenant_id: String,
+    /// Its id in the application database, by which the rows may be stored by mistake.
+    pub application_id: String,
+    /// Dotted paths within the claims that name the tenant.
+    pub claims: Vec<String>,
+    /// How far the question about row-level security goes.
+    pub scope: RlsScope,
 }
 
 /// What came of asking.
@@ -40,6 +48,10 @@ pub struct Answer {
     pub connected: bool,
     /// Whether the question was answered.
     pub outcome: Result<(), Failure>,
+    /// What was learnt of row-level security, or why nothing; `None` when it was not asked.
+    pub evidence: Option<Result<Evidence, Failure>>,
+    /// How many rows came, where they are counted: over REST.
+    rows: Option<usize>,
 }
 
 /// Where to log in, as whom, with what. Made offline.
@@ -144,8 +156,17 @@ impl Connector {
         let late = || Answer::failed(Failure::new(FailureClass::Timeout));
         match login {
             Login::Supabase { base, key, kind } => {
-                let asked = supabase::ask(&self.http, base, key, *kind, role, question);
-                tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| late())
+                let project = supabase::Project { clients: &self.http, base, key, kind: *kind };
+                let start = Instant::now();
+                let asked = tokio::time::timeout(limit, project.ask(role, question)).await;
+                let mut answer = asked.unwrap_or_else(|_| late());
+                if answer.connected && question.scope != RlsScope::Off {
+                    let left = limit.saturating_sub(start.elapsed());
+                    let seen = tokio::time::timeout(left, project.look(role, question, &answer)).await;
+                    let late = |_| Failure::new(FailureClass::Timeout);
+                    answer.evidence = Some(seen.map(Evidence::Rest).map_err(late));
+                }
+                answer
             }
             // Keeps the time itself, to tell on which side of the login it ran out.
             Login::Postgres(address) => postgres::ask(address, role, question, limit).await,
@@ -157,11 +178,30 @@ impl Connector {
 }
 
 impl Answer {
-    fn failed(failure: Failure) -> Self {
-        Self { connected: false, outcome: Err(failure) }
+    /// Nobody let us in, or nobody was asked.
+    #[must_use]
+    pub fn failed(failure: Failure) -> Self {
+        Self { connected: false, outcome: Err(failure), evidence: None, rows: None }
     }
 
-    fn connected(outcome: Result<(), Failure>) -> Self {
-        Self { connected: true, outcome }
+    /// Let in, whatever came of the question.
+    #[must_use]
+    pub fn connected(outcome: Result<(), Failure>) -> Self {
+        Self { connected: true, outcome, evidence: None, rows: None }
+    }
+}
+
+#[cfg(test)]
+impl Question {
+    /// A question of a test.
+    pub(crate) fn of_table(table: &str, column: &str) -> Self {
+        Self {
+            table: ProbeTable::parse(table).unwrap(),
+            tenant_column: Identifier::parse(column).unwrap(),
+            tenant_id: "1".to_owned(),
+            application_id: "1".to_owned(),
+            claims: vec!["tenant_id".to_owned()],
+            scope: RlsScope::Table,
+        }
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::catalogue::{Catalogue, CatalogueError, Cursor};
 use crate::failure::{Failure, FailureClass};
-use crate::finding::{Finding, FindingCode};
+use crate::finding::{Finding, FindingCode, Ignored, ignored};
 use crate::manager::{DataSourceManager, ManagerError};
 use crate::probe::{Fingerprint, Prober, Report, milliseconds};
 use crate::sanitize::printable;
@@ -90,6 +90,9 @@ pub struct Summary {
     pub failed: usize,
     /// Not tested, having no data source.
     pub skipped: usize,
+    /// Findings that do not count because somebody said so.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ignored: usize,
     /// The time of the whole survey, ms.
     pub duration_ms: f64,
 }
@@ -187,7 +190,8 @@ pub async fn survey(
                     },
                 };
                 if stale.remove(&report.tenant.id) {
-                    report.findings.push(Finding::about(FindingCode::CacheStale, "the state store"));
+                    let stale = Finding::about(FindingCode::CacheStale, "the state store");
+                    tester.prober().add(&mut report, stale);
                 }
                 outcome.summary.count(&report);
                 fleet.add(&report);
@@ -205,9 +209,26 @@ pub async fn survey(
     outcome
 }
 
+/// A field that is left out when there is nothing to say.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Survey {
+    /// Marks the findings between tenants that are on the list. Those of a tenant were marked by its test.
+    pub fn ignore(&mut self, list: &[Ignored]) {
+        for finding in &mut self.findings {
+            finding.ignored = ignored::reason(list, finding.code, &[]);
+            self.summary.ignored += usize::from(finding.ignored.is_some());
+        }
+    }
+}
+
 impl Summary {
     fn count(&mut self, report: &Report) {
         self.total += 1;
+        self.ignored += report.findings.iter().filter(|finding| finding.ignored.is_some()).count();
         if report.skipped {
             self.skipped += 1;
         } else if report.success {

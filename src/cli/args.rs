@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::finding::Severity;
+use crate::finding::Ignored;
 use crate::probe::DEFAULT_RETRIES;
 use crate::survey::DEFAULT_CONCURRENCY;
-use crate::tenant::{Role, Status};
+use crate::tenant::Status;
 use crate::url::Kind;
 
 mod caches;
+mod choices;
 mod rotate_key;
 
 pub(super) use caches::{ClearCacheArgs, StatsArgs};
+pub(super) use choices::{FailOn, ReportArg, RlsArg, RoleArg};
+use choices::{ignored, report};
 pub(super) use rotate_key::{KeyArg, RotateKeyArgs, SealArg};
 
 /// Manage and test the data sources of a multi-tenant service
@@ -203,8 +206,9 @@ pub(super) struct InfoArgs {
 /// Test whether the data sources of tenants answer
 ///
 /// Opens each tenant's keys, logs in, and asks a small question as the service role; as the anon role only whether
-/// the key is accepted. Nothing is written to a data source; the rows that are read refresh the second cache tier. One
-/// dead tenant delays and fails no other. The classes of failure are listed in docs/failures.md.
+/// the key is accepted; then, whether one tenant's credentials can read another tenant's rows. Nothing is written to a
+/// data source; the rows that are read refresh the second cache tier. One dead tenant delays and fails no other. The
+/// classes of failure are listed in docs/failures.md, the findings in docs/findings.md.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("selection").args(["tenants", "all"]).required(true))]
 pub(super) struct TestConnectionArgs {
@@ -238,13 +242,22 @@ pub(super) struct TestConnectionArgs {
     /// Its column with the tenant's id (default: tenant_id)
     #[arg(long, value_name = "COLUMN")]
     pub(super) probe_tenant_column: Option<String>,
+    /// How far to look into row-level security: the probed table, or on PostgreSQL all with the tenant column
+    #[arg(long, value_enum, default_value = "table", value_name = "SCOPE")]
+    pub(super) rls: RlsArg,
+    /// Fail a tenant whose row-level security is not shown to be enforced
+    #[arg(long)]
+    pub(super) require_rls: bool,
+    /// A finding that does not count, of one tenant or of all; can be repeated
+    #[arg(long, value_name = "CODE[@TENANT]", value_parser = ignored)]
+    pub(super) ignore: Vec<Ignored>,
     /// Report keys that expire within this time, such as 30d
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
     pub(super) expiring_within: Duration,
     /// What ends with exit code 1
     #[arg(long, value_enum, default_value = "error", value_name = "LEVEL")]
     pub(super) fail_on: FailOn,
-    /// Write a report as well: junit=FILE, or github for annotations on standard error; can be repeated
+    /// Write a report as well: junit=FILE, sarif=FILE, or github for annotations on standard error; can be repeated
     #[arg(long, value_name = "FORM", value_parser = report)]
     pub(super) report: Vec<ReportArg>,
 }
@@ -273,63 +286,6 @@ pub(super) struct CompletionsArgs {
 pub(super) struct ManArgs {
     /// The command; without one the page of boothds itself
     pub(super) command: Option<String>,
-}
-
-/// Which roles a test asks.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum RoleArg {
-    Service,
-    Anon,
-    Both,
-}
-
-impl RoleArg {
-    pub(super) fn roles(self) -> Vec<Role> {
-        match self {
-            Self::Service => vec![Role::Service],
-            Self::Anon => vec![Role::Anon],
-            Self::Both => vec![Role::Service, Role::Anon],
-        }
-    }
-}
-
-/// From which level on a run is unhealthy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    /// A tenant that failed
-    Failure,
-    /// A tenant that failed, or a finding that is an error
-    Error,
-    /// A tenant that failed, or any finding
-    Warning,
-    /// Nothing
-    Never,
-}
-
-impl FailOn {
-    /// The least severe finding that counts.
-    pub(super) fn threshold(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Failure | Self::Never => None,
-        }
-    }
-}
-
-/// Where a further report goes.
-#[derive(Clone, Debug)]
-pub(super) enum ReportArg {
-    Junit(PathBuf),
-    Github,
-}
-
-fn report(text: &str) -> Result<ReportArg, String> {
-    match text.split_once('=') {
-        Some(("junit", file)) if !file.is_empty() => Ok(ReportArg::Junit(PathBuf::from(file))),
-        None if text == "github" => Ok(ReportArg::Github),
-        _ => Err("it takes junit=FILE or github".to_owned()),
-    }
 }
 
 fn time_limit(text: &str) -> Result<Duration, String> {

@@ -79,9 +79,14 @@ impl ConfigFile {
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::Boolean(value) => value.to_string(),
             toml::Value::Array(items) => {
+                // A reason may have commas; what parts the others may not.
+                let (parting, takes) = match knob {
+                    Knob::Ignore => ("\n", "a list of texts of one line each"),
+                    _ => (",", "a list of texts without commas"),
+                };
                 let texts: Option<Vec<&str>> =
-                    items.iter().map(|item| item.as_str().filter(|item| !item.contains(','))).collect();
-                texts.ok_or_else(|| self.wrong(key, "a list of texts without commas"))?.join(",")
+                    items.iter().map(|item| item.as_str().filter(|item| !item.contains(parting))).collect();
+                texts.ok_or_else(|| self.wrong(key, takes))?.join(parting)
             }
             _ => return Err(self.wrong(key, knob.describe().takes)),
         };

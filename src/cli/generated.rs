@@ -52,6 +52,7 @@ pub fn files() -> Vec<(String, String)> {
         files.push((format!("man/{name}.1"), text));
     }
     files.push(("docs/failures.md".to_owned(), crate::failure::as_markdown()));
+    files.push(("docs/findings.md".to_owned(), crate::finding::as_markdown()));
     files
 }
 

@@ -21,6 +21,7 @@ pub(super) mod performance;
 pub(super) mod progress;
 pub(super) mod reports;
 pub(super) mod results;
+mod sarif;
 pub(super) mod table;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();

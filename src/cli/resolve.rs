@@ -73,9 +73,6 @@ impl Resolved {
 
         let layers: Vec<Layer> = [flags].into_iter().chain(named).chain(environment).chain(rest).collect();
         let settings = Settings { state_folder: ambient.state_folder, ..Settings::resolve(&layers)? };
-        if !settings.ignore.is_empty() {
-            output.warning("`ignore` has no effect yet: every finding counts");
-        }
         if global.verbose {
             explain(&settings, output);
         }

@@ -8,8 +8,10 @@ use super::Prepared;
 use crate::clock::after;
 use crate::credential::Credential;
 use crate::finding::{Finding, FindingCode};
+use crate::sanitize::message;
+use crate::source::Login;
 use crate::tenant::{Role, SealedSource};
-use crate::url::Address;
+use crate::url::{Address, TlsMode, is_this_machine};
 
 /// How far the clocks of two machines may differ before a token counts as issued in the future, seconds.
 /// PostgREST allows the same 30.
@@ -28,6 +30,17 @@ pub(super) fn judge(
         findings.push(Finding::about(FindingCode::KeySwapped, column));
     }
     let Some(claims) = credential.claims() else { return };
+    match (claims.role.as_deref(), role) {
+        (Some("anon" | "service_role"), _) | (None, Role::Anon) => {}
+        (Some(other), _) => {
+            let message = format!("{column}: the JWT names the role `{}`", message(other, &[]));
+            findings.push(Finding::with_message(FindingCode::KeyRole, message));
+        }
+        (None, Role::Service) => {
+            let message = format!("{column}: the JWT names no role, and is served as anon");
+            findings.push(Finding::with_message(FindingCode::KeyRole, message));
+        }
+    }
     if let Some(expires) = claims.expires_at {
         let soon = after(now, i64::try_from(expiring_within.as_secs()).unwrap_or(i64::MAX));
         if expires <= now {
@@ -58,6 +71,21 @@ pub(super) fn compare(
         && address.password.is_some()
     {
         findings.push(Finding::about(FindingCode::UrlPassword, &source.url.masked()));
+    }
+    for one in prepared {
+        let column = one.role.column();
+        // Elsewhere there may be no other kind of key.
+        if let (Address::Supabase(base), Some((_, Credential::SupabaseJwt(_)))) = (address, &one.key)
+            && base.project_ref().is_some()
+        {
+            findings.push(Finding::about(FindingCode::KeyLegacy, column));
+        }
+        if let Ok(Login::Postgres(address)) = &one.login
+            && matches!(address.tls, TlsMode::Disable | TlsMode::Prefer)
+            && !is_this_machine(&address.host)
+        {
+            findings.push(Finding::about(FindingCode::ConnectionUnencrypted, column));
+        }
     }
     let [a, b] = prepared else { return };
     if let (Some((key_a, credential)), Some((key_b, _))) = (&a.key, &b.key)
@@ -104,6 +132,9 @@ mod tests {
         assert_eq!(found(claims("anon", at(1_000_031), None), Role::Anon), ["jwt.from-the-future"]);
         assert_eq!(found(claims("service_role", None, None), Role::Anon), ["key.swapped"]);
         assert_eq!(found(claims("anon", None, None), Role::Service), ["key.swapped"]);
-        assert_eq!(found(claims("custom", None, None), Role::Service), [""; 0]);
+        assert_eq!(found(claims("custom", None, None), Role::Service), ["key.role"]);
+        assert_eq!(found(claims("authenticated", None, None), Role::Anon), ["key.role"]);
+        assert_eq!(found(Claims::default(), Role::Service), ["key.role"]);
+        assert_eq!(found(Claims::default(), Role::Anon), [""; 0]);
     }
 }

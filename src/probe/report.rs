@@ -121,29 +121,53 @@ pub struct RlsReport {
     pub anon: RlsState,
     /// For signed-in users.
     pub authenticated: RlsState,
-    /// Why.
-    pub detail: &'static str,
+    /// Why, audience by audience; for `unknown` also what would settle it. Safe to show.
+    pub detail: String,
 }
 
-/// A judgement on row-level security. What is not established is `Unknown`, never safe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// A judgement on row-level security, from the best to the worst of what can be judged. What is not established is
+/// `Unknown`, never safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RlsState {
-    /// Not established.
-    Unknown,
+    /// There is no such thing in this kind of data source.
+    Unsupported,
     /// Not asked.
     Untested,
+    /// Nothing foreign is visible, and nothing could make it so.
+    Enforced,
+    /// Not established.
+    Unknown,
+    /// Row-level security is off, and only a missing grant protects.
+    Disabled,
+    /// The audience can read another tenant's row.
+    Exposed,
+}
+
+impl RlsState {
+    /// The word in tables and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsupported => "unsupported",
+            Self::Untested => "untested",
+            Self::Enforced => "enforced",
+            Self::Unknown => "unknown",
+            Self::Disabled => "disabled",
+            Self::Exposed => "exposed",
+        }
+    }
 }
 
 impl RlsReport {
-    /// The report of a test that did not ask.
+    /// The report of a test that did not ask, or could not.
     #[must_use]
-    pub fn untested() -> Self {
+    pub fn untested(why: &str) -> Self {
         Self {
             state: RlsState::Unknown,
             anon: RlsState::Untested,
             authenticated: RlsState::Untested,
-            detail: "row-level security was not tested",
+            detail: why.to_owned(),
         }
     }
 }
@@ -207,7 +231,7 @@ impl Report {
             hint: None,
             roles: RoleReports::default(),
             diagnostics: Diagnostics::default(),
-            rls: RlsReport::untested(),
+            rls: RlsReport::untested("row-level security was not tested"),
             findings: Vec::new(),
             fingerprint: None,
         }
@@ -220,10 +244,8 @@ impl Report {
     /// A test that failed before any role could be asked, with the same failure for each.
     #[must_use]
     pub fn failed(tenant: &Tenant, roles: &[Role], failure: &Failure) -> Self {
-        let answers = roles
-            .iter()
-            .map(|role| (*role, Answer { connected: false, outcome: Err(failure.clone()) }, Duration::ZERO))
-            .collect();
+        let answers =
+            roles.iter().map(|role| (*role, Answer::failed(failure.clone()), Duration::ZERO)).collect();
         Self { fingerprint: None, ..Self::from_answers(tenant, answers, Duration::ZERO) }
     }
 
@@ -231,10 +253,25 @@ impl Report {
         tenant: &Tenant,
         answers: Vec<(Role, Answer, Duration)>,
         took: Duration,
-        findings: Vec<Finding>,
+        rls: RlsReport,
         fingerprint: Fingerprint,
     ) -> Self {
-        Self { findings, fingerprint: Some(fingerprint), ..Self::from_answers(tenant, answers, took) }
+        let mut report =
+            Self { rls, fingerprint: Some(fingerprint), ..Self::from_answers(tenant, answers, took) };
+        report.diagnostics.rls_enabled = report.rls.state == RlsState::Enforced;
+        report
+    }
+
+    /// Fails a test that passed so far, unless row-level security is enforced.
+    pub(super) fn require_rls(&mut self) {
+        if self.success && self.rls.state != RlsState::Enforced {
+            let detail = format!("it is {}; {}", self.rls.state.as_str(), self.rls.detail);
+            let failure = Failure::with(FailureClass::RowLevelSecurity, detail);
+            self.success = false;
+            self.error = Some(failure.to_string());
+            self.failure = Some(failure.class);
+            self.hint = Some(failure.class.hint());
+        }
     }
 
     fn from_answers(tenant: &Tenant, answers: Vec<(Role, Answer, Duration)>, took: Duration) -> Self {

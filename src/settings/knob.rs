@@ -197,9 +197,13 @@ impl Knob {
                 "the path of a file",
                 "",
             ),
-            Self::Ignore => {
-                row("findings that do not count", &[], Some("ignore"), "a list of CODE or CODE@TENANT", "")
-            }
+            Self::Ignore => row(
+                "findings that do not count",
+                &[],
+                Some("ignore"),
+                "a list of CODE or CODE@TENANT, each with `: reason` if there is one",
+                "",
+            ),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::finding::Ignored;
 use crate::secret::Secret;
 
 /// What is wrong with a value. Never holds the value: it may be a password in the wrong place.
@@ -22,6 +23,9 @@ pub enum ValueError {
     /// A URL of another scheme, or none.
     #[error("it is no URL with one of these schemes")]
     Scheme,
+    /// A finding that there is not.
+    #[error("it names a code that is not in docs/findings.md, or leaves a part empty")]
+    Finding,
     /// A character that a name cannot have, or too many of them.
     #[error("it is too long, or contains a character that does not belong in a name")]
     Name,
@@ -160,6 +164,11 @@ pub(super) fn boolean(text: &str) -> Result<bool, ValueError> {
 pub(super) fn list(text: &str) -> Result<Vec<String>, ValueError> {
     let items: Vec<String> = text.split(',').map(|item| item.trim().to_owned()).collect();
     if items.iter().any(String::is_empty) { Err(ValueError::Empty) } else { Ok(items) }
+}
+
+/// One finding a line: its reason may have commas.
+pub(super) fn ignored(text: &str) -> Result<Vec<Ignored>, ValueError> {
+    text.lines().map(|line| Ignored::parse(line).ok_or(ValueError::Finding)).collect()
 }
 
 pub(super) fn claims(text: &str) -> Result<Vec<String>, ValueError> {

@@ -1,16 +1,16 @@
 //! A data source on PostgreSQL, over sqlx.
 //!
-//! One test is: connect, log in, one round trip for everything that is asked, and a `Terminate` that waits for
-//! nothing. Across a network the round trips are the time.
+//! One test is: connect, log in, one round trip for the plain question, one for row-level security, and a `Terminate`
+//! that waits for nothing. Across a network the round trips are the time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, raw_sql};
 
-use super::{Answer, Question};
+use super::{Answer, Question, RlsScope};
 use crate::diagnosis;
 use crate::driver::alone;
 use crate::failure::{Failure, FailureClass};
@@ -18,6 +18,8 @@ use crate::secret::Secret;
 use crate::sql::postgres_literal;
 use crate::tenant::Role;
 use crate::url::{PostgresAddress, TlsMode};
+
+mod rls;
 
 /// How long saying goodbye may take before the connection is just dropped.
 const CLOSE_LIMIT: Duration = Duration::from_millis(250);
@@ -29,20 +31,43 @@ pub(super) async fn ask(
     question: &Question,
     limit: Duration,
 ) -> Answer {
-    let connected = Arc::new(AtomicBool::new(false));
-    let (address, text) = (address.clone(), text(role, question, limit));
-    let asked = alone(limit, log_in_and_ask(address, text, Arc::clone(&connected)));
-    match asked.await {
+    let asked = Arc::new(Asked { address: address.clone(), role, question: question.clone(), limit });
+    let (connected, plain) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
+    let work = log_in_and_ask(asked, Arc::clone(&connected), Arc::clone(&plain));
+    match alone(limit, work).await {
         Ok(answer) => answer,
         Err(why) => {
-            Answer { connected: connected.load(Ordering::Relaxed), outcome: Err(diagnosis::apart(why)) }
+            let failure = diagnosis::apart(why);
+            match plain.get() {
+                // The time ran out over row-level security: the plain answer stands.
+                Some(outcome) => {
+                    Answer { evidence: Some(Err(failure)), ..Answer::connected(Result::clone(outcome)) }
+                }
+                None if connected.load(Ordering::Relaxed) => Answer::connected(Err(failure)),
+                None => Answer::failed(failure),
+            }
         }
     }
 }
 
-/// `connected` is set once the server has let us in, also for a caller that gives up waiting after that.
-async fn log_in_and_ask(address: PostgresAddress, text: String, connected: Arc<AtomicBool>) -> Answer {
-    let options = match options(&address) {
+/// What is asked of whom, as whom and within which time.
+struct Asked {
+    address: PostgresAddress,
+    role: Role,
+    question: Question,
+    limit: Duration,
+}
+
+/// `connected` is set once the server has let us in, `plain` once it has answered the plain question, also for a caller
+/// that gives up waiting after that.
+async fn log_in_and_ask(
+    asked: Arc<Asked>,
+    connected: Arc<AtomicBool>,
+    plain: Arc<OnceLock<Result<(), Failure>>>,
+) -> Answer {
+    let start = Instant::now();
+    let Asked { address, role, question, limit } = &*asked;
+    let options = match options(address) {
         Ok(options) => options,
         Err(failure) => return Answer::failed(failure),
     };
@@ -52,9 +77,17 @@ async fn log_in_and_ask(address: PostgresAddress, text: String, connected: Arc<A
         Err(error) => return Answer::failed(diagnosis::postgres(&error, secrets)),
     };
     connected.store(true, Ordering::Relaxed);
-    let asked = connection.execute(raw_sql(&text)).await;
+    let answered = connection.execute(raw_sql(&text(*role, question, *limit))).await;
+    let mut answer =
+        Answer::connected(answered.map(|_| ()).map_err(|error| diagnosis::postgres(&error, secrets)));
+    let _ = plain.set(answer.outcome.clone());
+    if question.scope != RlsScope::Off && rls::is_asked(&answer.outcome) {
+        // Half of what is left for a statement, so that what was learnt before it is still brought home.
+        let left = (limit.saturating_sub(start.elapsed()) / 2).as_millis().max(1);
+        answer.evidence = Some(rls::ask(&mut connection, *role, question, left, secrets).await);
+    }
     let _ = tokio::time::timeout(CLOSE_LIMIT, connection.close()).await;
-    Answer::connected(asked.map(|_| ()).map_err(|error| diagnosis::postgres(&error, secrets)))
+    answer
 }
 
 /// The question in one message. Several statements in one message are one transaction, which ends with the

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
+use super::evidence::{RestSeen, RestSight};
 use super::{Answer, Question};
 use crate::credential::CredentialKind;
 use crate::diagnosis;
@@ -85,43 +86,94 @@ fn error_of(body: &[u8]) -> (Option<String>, String) {
     (text("code"), message.unwrap_or_default())
 }
 
-pub(super) async fn ask(
-    clients: &Clients,
-    base: &RestAddress,
-    key: &Secret,
-    kind: CredentialKind,
-    role: Role,
-    question: &Question,
-) -> Answer {
-    let answered = async {
-        let client = clients.for_address(base)?;
-        let headers = headers(key, kind, question)?;
+/// One key of one project.
+pub(super) struct Project<'a> {
+    pub(super) clients: &'a Clients,
+    pub(super) base: &'a RestAddress,
+    pub(super) key: &'a Secret,
+    pub(super) kind: CredentialKind,
+}
+
+/// What came back.
+struct Reply {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Project<'_> {
+    /// Asks the plain question.
+    pub(super) async fn ask(&self, role: Role, question: &Question) -> Answer {
         // GET and not HEAD: PostgREST 12 closes the connection after every HEAD without saying so, and the next
         // request on it fails. `limit=0` tests table, column and grant, and moves no data.
         let filter = format!("eq.{}", question.tenant_id);
         let own = [("select", "id"), (question.tenant_column.as_str(), filter.as_str()), ("limit", "1")];
         let none = [("select", "id"), ("limit", "0")];
-        let url = match role {
-            Role::Service => base.table(question.table.name.as_str(), &own),
-            Role::Anon => base.table(question.table.name.as_str(), &none),
+        let reply = match role {
+            Role::Service => self.get(question, &own).await,
+            Role::Anon => self.get(question, &none).await,
         };
-        client
-            .get(url)
-            .headers(headers)
-            .send()
-            .await
-            .map_err(|error| diagnosis::http(&error, std::slice::from_ref(key)))
+        match reply {
+            Ok(reply) => judge(reply.status, &reply.headers, &reply.body, role, self.key),
+            Err(failure) => Answer::failed(failure),
+        }
+    }
+
+    /// Asks what the key sees: with the anon key one request, with the service key one or two.
+    pub(super) async fn look(&self, role: Role, question: &Question, answer: &Answer) -> RestSight {
+        let column = question.tenant_column.as_str();
+        let any = [("select", column), ("limit", "1")];
+        if role == Role::Anon {
+            return RestSight { seen: self.seen(question, &any).await, ..RestSight::default() };
+        }
+        let others = format!("neq.{}", question.tenant_id);
+        let seen = self.seen(question, &[("select", column), (column, &others), ("limit", "1")]).await;
+        let mut sight = RestSight { seen, own: answer.rows.map(|rows| rows > 0), application: None };
+        if sight.own == Some(false) && question.application_id != question.tenant_id {
+            let filter = format!("eq.{}", question.application_id);
+            let seen = self.seen(question, &[("select", column), (column, &filter), ("limit", "1")]).await;
+            sight.application = Some(seen == RestSeen::Row);
+        }
+        sight
+    }
+
+    async fn seen(&self, question: &Question, query: &[(&str, &str)]) -> RestSeen {
+        let reply = match self.get(question, query).await {
+            Ok(reply) => reply,
+            Err(failure) => return RestSeen::Failed(failure.to_string()),
+        };
+        let answer = judge(reply.status, &reply.headers, &reply.body, Role::Service, self.key);
+        match answer.outcome {
+            Ok(()) => first_tenant(&reply.body, question.tenant_column.as_str()),
+            Err(failure) if failure.class == FailureClass::Grant => RestSeen::Refused,
+            Err(failure) => RestSeen::Failed(failure.to_string()),
+        }
+    }
+
+    async fn get(&self, question: &Question, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let secrets = std::slice::from_ref(self.key);
+        let client = self.clients.for_address(self.base)?;
+        let headers = headers(self.key, self.kind, question)?;
+        let url = self.base.table(question.table.name.as_str(), query);
+        let failed = |error: reqwest::Error| diagnosis::http(&error, secrets);
+        let mut response = client.get(url).headers(headers).send().await.map_err(failed)?;
+        let body = read(&mut response).await.map_err(failed)?;
+        Ok(Reply { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+}
+
+/// Whose the first row of a list is.
+fn first_tenant(body: &[u8], column: &str) -> RestSeen {
+    let rows: Vec<serde_json::Map<String, serde_json::Value>> = match serde_json::from_slice(body) {
+        Ok(rows) => rows,
+        Err(_) => return RestSeen::Failed("the rows cannot be read".to_owned()),
     };
-    let mut response = match answered.await {
-        Ok(response) => response,
-        Err(failure) => return Answer::failed(failure),
-    };
-    let status = response.status().as_u16();
-    let body = match read(&mut response).await {
-        Ok(body) => body,
-        Err(error) => return Answer::failed(diagnosis::http(&error, std::slice::from_ref(key))),
-    };
-    judge(status, response.headers(), &body, role, key)
+    match rows.first().map(|row| row.get(column)) {
+        None => RestSeen::Nothing,
+        Some(Some(serde_json::Value::Null)) => RestSeen::Shared,
+        // A row all the same, whatever became of its column.
+        Some(_) => RestSeen::Row,
+    }
 }
 
 /// The headers that show a key, marked so that nothing prints them.
@@ -173,7 +225,7 @@ fn judge(status: u16, headers: &HeaderMap, body: &[u8], role: Role, key: &Secret
     if (200..300).contains(&status) {
         // A list of rows is what PostgREST answers; a website answers 200 to anything.
         return match serde_json::from_slice::<Vec<serde_json::Value>>(body) {
-            Ok(_) if is_json => Answer::connected(Ok(())),
+            Ok(rows) if is_json => Answer { rows: Some(rows.len()), ..Answer::connected(Ok(())) },
             _ => Answer::failed(Failure::with(
                 FailureClass::NotSupabase,
                 format!("HTTP {status}, no list of rows"),

@@ -57,7 +57,7 @@ fn the_document_has_the_fields_that_scripts_read() {
     );
     assert_eq!(sorted_keys(&good["dataSource"]), ["endpoint", "kind", "region"]);
     assert_eq!(sorted_keys(&good["rls"]), ["anon", "authenticated", "detail", "state"]);
-    assert_eq!((&good["rls"]["state"], &good["rls"]["anon"]), (&"unknown".into(), &"untested".into()));
+    assert_eq!((&good["rls"]["state"], &good["rls"]["anon"]), (&"unsupported".into(), &"unsupported".into()));
     assert_eq!(sorted_keys(&good["diagnostics"]), ["canConnect", "canQuery", "rlsEnabled"]);
     assert_eq!(sorted_keys(&good["roles"]["service"]), ["responseTimeMs", "success"]);
     let broken = result(&document, "broken");

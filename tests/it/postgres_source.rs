@@ -37,7 +37,7 @@ fn a_tenant_passes_with_a_sealed_url_and_with_a_bare_password() {
     let full = format!("postgres://tenant_pass:p%40ss%3Aw%2Frd@127.0.0.1:{}/{database}", cluster().port());
     world.add("bare", &url, &full, "p@ss:w/rd");
     world.add("full", &url, "p@ss:w/rd", &full);
-    let document = world.test_all(&["--fail-on", "never"]);
+    let document = world.test_all(&["--fail-on", "never", "--rls", "off"]);
     for tenant in ["bare", "full"] {
         let result = result(&document, tenant);
         assert_eq!((outcome(result, "service"), outcome(result, "anon")), ("ok", "ok"), "{result}");
@@ -47,7 +47,7 @@ fn a_tenant_passes_with_a_sealed_url_and_with_a_bare_password() {
             result["dataSource"]["endpoint"],
             format!("postgres://127.0.0.1:{}/{database}", cluster().port())
         );
-        assert_eq!(result["rls"]["state"], "unknown");
+        assert_eq!(result["rls"]["state"], "untested");
         assert_eq!(result["diagnostics"]["rlsEnabled"], false);
     }
 }
@@ -236,8 +236,9 @@ fn a_full_server_is_asked_again_and_a_dead_one_is_named() {
     // Asked again within the time limit, it passes as soon as there is room.
     let refusals = || full.log().matches("too many clients").count();
     let before = refusals();
-    let running =
-        world.cli(["test-connection", "full", "--json", "--retries", "10", "--timeout", "30s"]).spawn();
+    let running = world
+        .cli(["test-connection", "full", "--json", "--retries", "10", "--timeout", "30s", "--rls", "off"])
+        .spawn();
     while refusals() == before {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -250,7 +251,7 @@ fn a_full_server_is_asked_again_and_a_dead_one_is_named() {
 }
 
 #[test]
-fn one_test_is_one_connection_and_one_message_behind_the_login() {
+fn one_test_is_one_connection_and_a_message_each_for_the_question_and_for_row_level_security() {
     let private = PrivateCluster::new()
         .with_setting("log_statement", "all")
         .with_setting("log_connections", "on")
@@ -260,11 +261,17 @@ fn one_test_is_one_connection_and_one_message_behind_the_login() {
     private.psql(&database, ACCOUNTS);
     let world = World::postgres();
     world.add("one", &private.url(&database), "x", "x");
-    let before = private.log().len();
-    world.test_all(&["--role", "service"]);
-    let log = private.log()[before..].to_owned();
-    assert_eq!(log.matches("connection authorized").count(), 1, "{log}");
-    assert_eq!(log.matches("application_name=boothds").count(), 1, "{log}");
-    assert_eq!(log.matches("statement:").count(), 1, "{log}");
-    assert!(log.contains("SET TRANSACTION READ ONLY") && !log.contains("unexpected EOF"), "{log}");
+    for (args, messages) in
+        [(["--role", "service", "--rls", "off"], 1), (["--role", "service", "--rls", "all"], 2)]
+    {
+        let before = private.log().len();
+        world.test_all(&args);
+        let log = private.log()[before..].to_owned();
+        assert_eq!(log.matches("connection authorized").count(), 1, "{log}");
+        assert_eq!(log.matches("application_name=boothds").count(), 1, "{log}");
+        assert_eq!(log.matches("statement:").count(), messages, "{log}");
+        assert_eq!(log.matches("READ ONLY").count(), messages, "{log}");
+        assert_eq!(log.matches("ROLLBACK").count(), messages - 1, "{log}");
+        assert!(!log.contains("unexpected EOF") && !log.contains("WARNING"), "{log}");
+    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::cipher::KeyRing;
-use crate::cli::args::{FailOn, Format, GlobalArgs, TestConnectionArgs};
+use crate::cli::args::{FailOn, Format, GlobalArgs, RlsArg, TestConnectionArgs};
 use crate::cli::block_on;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -43,6 +43,11 @@ pub(in crate::cli) fn run(
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
     refuse_filter_with_names(args)?;
+    if args.require_rls && args.rls == RlsArg::Off {
+        return Err(
+            CliError::usage("--require-rls needs what --rls off leaves out").hint("leave one of them out")
+        );
+    }
     let resolved = Resolved::new(global, overrides(args), output)?;
     resolved.database_url()?;
     let ring = Arc::new(resolved.key_ring()?);
@@ -83,22 +88,25 @@ async fn test(
     let named = matches!(selection, Selection::Named(_));
     drop(catalogue);
 
-    let options = ProbeOptions {
-        table: resolved.settings.probe_table.value.clone(),
-        tenant_column: resolved.settings.probe_tenant_column.value.clone(),
+    let mut options = ProbeOptions {
         roles: args.role.roles(),
         limit: args.timeout,
         retries: args.retries,
         expiring_within: args.expiring_within,
+        rls: args.rls.scope(),
+        require_rls: args.require_rls,
         named,
+        ..ProbeOptions::from_settings(&resolved.settings)
     };
+    options.ignored.extend(args.ignore.iter().cloned());
+    let ignored = options.ignored.clone();
     let prober = Prober::new(Arc::clone(&ring), options, Clock::System);
     let tester = if args.cached { cached(resolved, &ring, prober)? } else { Tester::Fresh(prober) };
     let stream = output.format() == Format::Jsonl;
     let mut worst = Verdict::new(args.fail_on);
     let mut failures = 0;
     let mut signal = None;
-    let outcome = survey(
+    let mut outcome = survey(
         &tester,
         selection,
         refresh.clone(),
@@ -116,6 +124,7 @@ async fn test(
     )
     .await;
     progress.finish();
+    outcome.ignore(&ignored);
     end_of_store(&tester, refresh, output).await;
     worst.see_fleet(&outcome.findings);
 
@@ -296,7 +305,8 @@ impl Verdict {
 
     fn see_fleet(&mut self, findings: &[Finding]) {
         if let Some(threshold) = self.fail_on.threshold() {
-            self.unhealthy |= findings.iter().any(|finding| finding.severity >= threshold);
+            self.unhealthy |=
+                findings.iter().any(|finding| finding.ignored.is_none() && finding.severity >= threshold);
         }
     }
 

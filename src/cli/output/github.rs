@@ -14,16 +14,21 @@ pub(in crate::cli) fn annotations(results: &[Report], fleet: &[Finding]) -> Stri
         }
         for finding in &report.findings {
             text.push_str(&line(
-                finding.severity.as_str(),
+                level(finding),
                 &format!("{tenant}: {}", finding.code.code()),
                 &finding.message,
             ));
         }
     }
     for finding in fleet {
-        text.push_str(&line(finding.severity.as_str(), finding.code.code(), &finding.message));
+        text.push_str(&line(level(finding), finding.code.code(), &finding.message));
     }
     text
+}
+
+/// An ignored finding is shown, and marks nothing as wrong.
+fn level(finding: &Finding) -> &'static str {
+    if finding.ignored.is_some() { "notice" } else { finding.severity.as_str() }
 }
 
 /// One command. Line breaks, and in a property colons and commas, are escaped as the runner's toolkit does, so that

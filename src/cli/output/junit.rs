@@ -49,6 +49,9 @@ pub(in crate::cli) fn document(survey: &Survey) -> Result<String, quick_junit::S
 }
 
 fn lines_of(findings: &[Finding]) -> String {
-    let line = |finding: &Finding| format!("{}: {}", finding.code.code(), printable(&finding.message));
+    let line = |finding: &Finding| {
+        let ignored = if finding.ignored.is_some() { " (ignored)" } else { "" };
+        format!("{}{ignored}: {}", finding.code.code(), printable(&finding.message))
+    };
     findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -4,15 +4,22 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{github, junit};
+use super::{github, junit, sarif};
 use crate::cli::args::ReportArg;
 use crate::cli::error::CliError;
 use crate::survey::Survey;
 
 /// The reports that were asked for, their files open.
 pub(in crate::cli) struct Reports {
-    junit: Vec<Unfinished>,
+    files: Vec<(Form, Unfinished)>,
     github: bool,
+}
+
+/// The form of a file.
+#[derive(Clone, Copy)]
+enum Form {
+    Junit,
+    Sarif,
 }
 
 /// A file under a temporary name, removed unless it is finished. A pipe or device, such as `/dev/stderr`, has none:
@@ -26,10 +33,11 @@ struct Unfinished {
 impl Reports {
     /// Opens the files, so that one that cannot be written is known before the work.
     pub(in crate::cli) fn open(reports: &[ReportArg]) -> Result<Self, CliError> {
-        let mut opened = Self { junit: Vec::new(), github: false };
+        let mut opened = Self { files: Vec::new(), github: false };
         for report in reports {
             match report {
-                ReportArg::Junit(path) => opened.junit.push(Unfinished::open(path)?),
+                ReportArg::Junit(path) => opened.files.push((Form::Junit, Unfinished::open(path)?)),
+                ReportArg::Sarif(path) => opened.files.push((Form::Sarif, Unfinished::open(path)?)),
                 ReportArg::Github => opened.github = true,
             }
         }
@@ -38,7 +46,7 @@ impl Reports {
 
     /// Whether the reports need the results to be kept.
     pub(in crate::cli) fn want_results(&self) -> bool {
-        self.github || !self.junit.is_empty()
+        self.github || !self.files.is_empty()
     }
 
     /// Writes them all.
@@ -47,11 +55,15 @@ impl Reports {
             let _ = std::io::stderr()
                 .write_all(github::annotations(&outcome.results, &outcome.findings).as_bytes());
         }
-        for mut unfinished in self.junit {
+        for (form, mut unfinished) in self.files {
             let failed = |error: &std::io::Error| {
                 CliError::io(format!("cannot write the report {}", unfinished.target.display()), error)
             };
-            let text = junit::document(outcome).map_err(|error| failed(&std::io::Error::other(error)))?;
+            let text = match form {
+                Form::Junit => junit::document(outcome).map_err(std::io::Error::other),
+                Form::Sarif => Ok(sarif::document(outcome)),
+            };
+            let text = text.map_err(|error| failed(&error))?;
             let written = (&unfinished.file).write_all(text.as_bytes());
             let placed = written.and_then(|()| match &unfinished.temporary {
                 Some(temporary) => std::fs::rename(temporary, &unfinished.target),

@@ -2,7 +2,7 @@
 
 use super::table::{Rows, Tone};
 use crate::finding::Finding;
-use crate::probe::{Report, RoleReport};
+use crate::probe::{Report, RlsState, RoleReport};
 use crate::sanitize::printable;
 use crate::survey::Survey;
 
@@ -10,7 +10,7 @@ use crate::survey::Survey;
 pub(in crate::cli) fn table(survey: &Survey) -> String {
     let mut text = String::new();
     if !survey.results.is_empty() {
-        let mut rows = Rows::new(["TENANT", "KIND", "ENDPOINT", "SERVICE", "ANON", "TIME", "RESULT"]);
+        let mut rows = Rows::new(["TENANT", "KIND", "ENDPOINT", "SERVICE", "ANON", "RLS", "TIME", "RESULT"]);
         for report in &survey.results {
             add(&mut rows, report);
         }
@@ -19,6 +19,9 @@ pub(in crate::cli) fn table(survey: &Survey) -> String {
     }
     for report in &survey.results {
         failure(report, &mut text);
+    }
+    for report in &survey.results {
+        reason(report, &mut text);
     }
     for report in &survey.results {
         let tenant = printable(&report.tenant.subdomain);
@@ -31,9 +34,14 @@ pub(in crate::cli) fn table(survey: &Survey) -> String {
     }
     let summary = survey.summary;
     let tenants = if summary.total == 1 { "tenant" } else { "tenants" };
+    let ignored = match summary.ignored {
+        0 => String::new(),
+        1 => "; 1 finding ignored".to_owned(),
+        n => format!("; {n} findings ignored"),
+    };
     let incomplete = if survey.complete { "" } else { "; INCOMPLETE, not every tenant was tested" };
     text.push_str(&format!(
-        "{} {tenants}: {} passed, {} failed, {} skipped in {} ms{incomplete}\n",
+        "{} {tenants}: {} passed, {} failed, {} skipped in {} ms{ignored}{incomplete}\n",
         summary.total, summary.passed, summary.failed, summary.skipped, summary.duration_ms
     ));
     text
@@ -61,9 +69,35 @@ fn add(rows: &mut Rows, report: &Report) {
         (source.map_or("-", |source| source.endpoint.as_str()), Tone::Plain),
         role(&report.roles.service),
         role(&report.roles.anon),
+        rls(report),
         (&time, Tone::Plain),
         result,
     ]);
+}
+
+fn rls(report: &Report) -> (&'static str, Tone) {
+    match report.rls.state {
+        _ if report.skipped => ("-", Tone::Dim),
+        RlsState::Enforced => ("enforced", Tone::Good),
+        state @ (RlsState::Exposed | RlsState::Disabled) => (state.as_str(), Tone::Bad),
+        state => (state.as_str(), Tone::Dim),
+    }
+}
+
+/// Why row-level security is not what it should be.
+fn reason(report: &Report, text: &mut String) {
+    if report.skipped
+        || matches!(report.rls.state, RlsState::Enforced | RlsState::Unsupported | RlsState::Untested)
+    {
+        return;
+    }
+    // A test that failed says why it knows nothing.
+    if report.rls.state == RlsState::Unknown && !report.success {
+        return;
+    }
+    let tenant = printable(&report.tenant.subdomain);
+    let state = report.rls.state.as_str();
+    text.push_str(&format!("{tenant}: row-level security is {state}: {}\n", printable(&report.rls.detail)));
 }
 
 fn failure(report: &Report, text: &mut String) {
@@ -89,5 +123,8 @@ fn finding(tenant: Option<&str>, finding: &Finding, text: &mut String) {
         printable(&finding.message),
         finding.code.code()
     ));
-    text.push_str(&format!("  hint: {}\n", finding.hint));
+    match &finding.ignored {
+        Some(reason) => text.push_str(&format!("  ignored: {}\n", printable(reason))),
+        None => text.push_str(&format!("  hint: {}\n", finding.hint)),
+    }
 }

@@ -1,0 +1,162 @@
+//! What a role reaches besides the probed table: its partitions, the views over it, and with `--rls all` every other
+//! table with the tenant column, definer functions; and what it may write.
+
+use super::Verdict;
+use super::catalogue::bypasses;
+use super::found;
+use super::policies::{Deed, Policies, Said};
+use super::postgres::{Login, named};
+use crate::finding::{Finding, FindingCode};
+use crate::probe::report::RlsState;
+use crate::sanitize::printable;
+use crate::source::evidence::{Access, Actor, Relation};
+
+/// Relations beyond this number are left out of the answer (`catalogue.sql` asks for one more).
+const RELATIONS: usize = 300;
+
+/// One role of one login.
+pub(super) struct Reach<'a> {
+    pub(super) login: &'a Login<'a>,
+    pub(super) number: usize,
+    pub(super) actor: &'a Actor,
+    pub(super) probed: &'a Relation,
+}
+
+impl Reach<'_> {
+    /// Makes the verdict on the probed table worse by what else is reached.
+    pub(super) fn extend(&self, verdict: &mut Verdict, findings: &mut Vec<Finding>) {
+        let facts = self.login.facts;
+        for (number, relation) in facts.relations.iter().enumerate() {
+            let Some(access) = relation.access.iter().find(|access| access.actor == self.number) else {
+                continue;
+            };
+            if matches!(relation.rank, 0 | 1 | 3) {
+                self.writes(relation, access, findings);
+            }
+            let further = match relation.rank {
+                0 => None,
+                1 => self.partition(number, relation, access, findings),
+                2 => self.view(number, relation, access, findings),
+                _ => Some(self.login.table(number, self.number, findings)),
+            };
+            if let Some(further) = further {
+                let reason = format!("{}: {}", named(relation), further.reason);
+                let own = std::mem::replace(verdict, Verdict::untested(""));
+                *verdict = own.worse(Verdict::new(further.state, reason));
+            }
+        }
+        if facts.relations.len() > RELATIONS && verdict.state == RlsState::Enforced {
+            *verdict = Verdict::unknown(format!("there are more than {RELATIONS} tables and views to judge"));
+        }
+        for definer in facts.definers.iter().filter(|definer| definer.actors.contains(&self.number)) {
+            let message = format!(
+                "{}(), as `{}`: it runs with its owner's rights",
+                printable(&definer.name),
+                printable(&self.actor.name)
+            );
+            found(findings, FindingCode::RlsDefinerFunction, message);
+        }
+        let reads = self.probed.access.iter().any(|access| access.actor == self.number && access.read);
+        if self.login.is_anon && self.actor.is_self && reads && verdict.state == RlsState::Enforced {
+            let policies = Policies::new(facts, self.login.question, self.probed, self.number);
+            if policies.by_claims() {
+                let message = format!(
+                    "the login `{}` can set the claims that the policies go by",
+                    printable(&self.actor.name)
+                );
+                found(findings, FindingCode::RlsClaimsSettable, message);
+            }
+        }
+    }
+
+    /// A partition matters if it can be read directly.
+    fn partition(
+        &self,
+        number: usize,
+        relation: &Relation,
+        access: &Access,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Verdict> {
+        if !access.read {
+            return None;
+        }
+        let verdict = self.login.table(number, self.number, &mut Vec::new());
+        if verdict.state == RlsState::Exposed {
+            let message = format!(
+                "{}, a partition of {}, as `{}`: {}",
+                named(relation),
+                named(self.probed),
+                printable(&self.actor.name),
+                verdict.reason
+            );
+            found(findings, FindingCode::RlsPartition, message);
+        }
+        Some(verdict)
+    }
+
+    /// Views read with their owner's rights unless they say otherwise; materialised ones hold copies.
+    fn view(
+        &self,
+        number: usize,
+        relation: &Relation,
+        access: &Access,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Verdict> {
+        if !access.read {
+            return None;
+        }
+        let subject = format!("{}, as `{}`", named(relation), printable(&self.actor.name));
+        let seen = self.login.seen(number, self.number);
+        if relation.kind == "m" {
+            let message = format!("{subject}: a materialised view can be read, and can have no policies");
+            found(findings, FindingCode::RlsMaterializedView, message);
+            let reason = "a materialised view with copies of rows can be read";
+            let state = if relation.has_column { RlsState::Exposed } else { RlsState::Unknown };
+            return Some(Verdict::new(state, reason));
+        }
+        if let Some((_, words)) = seen {
+            found(findings, FindingCode::RlsView, format!("{subject}: {words}"));
+            return Some(Verdict::new(RlsState::Exposed, format!("through the view, {words}")));
+        }
+        if relation.invoker {
+            return None;
+        }
+        let message =
+            format!("{subject}: the view reads with its owner's rights, past the policies of its tables");
+        found(findings, FindingCode::RlsViewDefiner, message);
+        Some(Verdict::unknown("the view reads with its owner's rights; security_invoker would settle it"))
+    }
+
+    /// Whether rows of any tenant can be written.
+    fn writes(&self, relation: &Relation, access: &Access, findings: &mut Vec<Finding>) {
+        if !matches!(relation.kind.as_str(), "r" | "p") || self.actor.is_super {
+            return;
+        }
+        let free = !relation.rls || bypasses(self.actor, access, relation);
+        let policies = Policies::new(self.login.facts, self.login.question, relation, self.number);
+        let open = |granted: bool, deed| granted && (free || matches!(policies.say(deed), Said::Open(_)));
+        let mut words = Vec::new();
+        for (granted, deed, word) in [
+            (access.insert, Deed::Insert, "INSERT"),
+            (access.update, Deed::Update, "UPDATE"),
+            (access.delete, Deed::Delete, "DELETE"),
+        ] {
+            if open(granted, deed) {
+                words.push(word);
+            }
+        }
+        // Out of reach over REST, where the roles without a login are used.
+        if access.truncate && self.login.is_anon {
+            words.push("TRUNCATE");
+        }
+        if !words.is_empty() {
+            let message = format!(
+                "{}, as `{}`: {} is open to rows of any tenant",
+                named(relation),
+                printable(&self.actor.name),
+                words.join(", ")
+            );
+            found(findings, FindingCode::RlsOpenWrite, message);
+        }
+    }
+}

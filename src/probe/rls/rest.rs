@@ -1,0 +1,91 @@
+//! The judgement over REST, where no catalogue can be read: by sight alone.
+//!
+//! The anon key names no tenant, so any tenant's row that it sees is exposed. That it sees nothing means something only
+//! if there is something to be seen: rows of other tenants, which the service key sees. `authenticated` would take a
+//! user's token, and is not tested.
+
+use super::{Learnt, Verdict, found};
+use crate::finding::{Finding, FindingCode};
+use crate::probe::report::RlsState;
+use crate::source::evidence::{Evidence, RestSeen, RestSight};
+
+/// Judges both audiences.
+pub(super) fn judge(
+    service: Learnt<'_>,
+    anon: Learnt<'_>,
+    findings: &mut Vec<Finding>,
+) -> (Verdict, Verdict) {
+    let authenticated = Verdict::untested("it would take a signed-in user's token");
+    let service = sight(service).and_then(Result::ok);
+    if let Some(service) = service {
+        mapping(service, findings);
+    }
+    let anon = match sight(anon) {
+        None => Verdict::untested("the anon key was not tested"),
+        Some(Err(why)) => Verdict::unknown(why),
+        Some(Ok(anon)) => verdict(service, anon),
+    };
+    if anon.state == RlsState::Exposed {
+        found(
+            findings,
+            FindingCode::RlsVisibleWithoutClaims,
+            format!("over REST, with the anon key: {}", anon.reason),
+        );
+    }
+    (anon, authenticated)
+}
+
+fn sight<'a>(learnt: Learnt<'a>) -> Option<Result<&'a RestSight, String>> {
+    Some(match learnt? {
+        Ok(Evidence::Rest(sight)) => Ok(sight),
+        Ok(Evidence::Postgres(_)) => Err("another kind of data source answered".to_owned()),
+        Err(failure) => Err(format!("it could not be asked ({failure})")),
+    })
+}
+
+fn verdict(service: Option<&RestSight>, anon: &RestSight) -> Verdict {
+    match &anon.seen {
+        RestSeen::Row => Verdict::new(
+            RlsState::Exposed,
+            "a tenant's row is visible with the anon key, which names no tenant",
+        ),
+        RestSeen::Shared => Verdict::unknown(
+            "a row without a tenant is visible with the anon key; whether others are, REST does not tell",
+        ),
+        RestSeen::Refused => Verdict::unknown(
+            "the anon key has no permission on the table; whether row-level security is on as well, REST does not tell: a \
+             postgres:// data source would settle it",
+        ),
+        RestSeen::Failed(why) => Verdict::unknown(format!("the question with the anon key failed ({why})")),
+        RestSeen::Nothing => match service {
+            Some(RestSight { seen: RestSeen::Row, .. }) => Verdict::new(
+                RlsState::Enforced,
+                "rows of other tenants are there, and none is visible with the anon key",
+            ),
+            Some(RestSight { seen: RestSeen::Failed(why), .. }) => {
+                Verdict::unknown(format!("the question with the service key failed ({why})"))
+            }
+            Some(RestSight { own: Some(true), .. }) => Verdict::unknown(
+                "nothing is visible with the anon key, but no other tenant's row is there to be hidden; one would settle it",
+            ),
+            Some(_) => Verdict::unknown(
+                "nothing is visible with either key: the table may be empty, or the service key be served as anon; rows in \
+                 it would settle it",
+            ),
+            None => Verdict::unknown("it takes the service key to know whether there are rows to be hidden"),
+        },
+    }
+}
+
+fn mapping(service: &RestSight, findings: &mut Vec<Finding>) {
+    if service.own != Some(false) {
+        return;
+    }
+    if service.application == Some(true) {
+        let message = "over REST: no row has the mapped id, but some have the id of the application database";
+        found(findings, FindingCode::TenantOtherId, message.to_owned());
+    } else if service.seen == RestSeen::Row {
+        let message = "over REST: there are rows of other tenants, but none of this one";
+        found(findings, FindingCode::TenantNoRows, message.to_owned());
+    }
+}

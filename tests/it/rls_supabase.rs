@@ -1,0 +1,177 @@
+//! The truth about row-level security over REST, through PostgREST with the keys of both generations.
+
+use std::collections::BTreeSet;
+
+use crate::fixture::{World, codes, result, seal};
+use crate::support::fleet::TenantRow;
+use crate::support::gateway::{Gateway, PUBLISHABLE_KEY, SECRET_KEY};
+use crate::support::postgres::cluster;
+use crate::support::postgrest::{PostgRest, TENANT_A, TENANT_B, anon_key, service_key, supabase_database};
+
+const E: &str = "enforced";
+const X: &str = "exposed";
+const U: &str = "unknown";
+const VISIBLE: &[&str] = &["rls.visible-without-claims"];
+
+/// Table, what is done to it, the state of `anon`, the findings.
+const CASES: &[(&str, &str, &str, &[&str])] = &[
+    ("no_rls", "", X, VISIBLE),
+    ("no_policy", "alter table T enable row level security", E, &[]),
+    ("by_claim", "alter table T enable row level security; create policy p on T using (CLAIM)", E, &[]),
+    ("all_true", "alter table T enable row level security; create policy p on T using (true)", X, VISIBLE),
+    (
+        "beside",
+        "alter table T enable row level security; create policy p on T using (true); create policy q on T using (CLAIM)",
+        X,
+        VISIBLE,
+    ),
+    (
+        "restricted",
+        "alter table T enable row level security; create policy p on T using (true); create policy q on T as restrictive using (CLAIM)",
+        E,
+        &[],
+    ),
+    (
+        "signed_in",
+        "alter table T enable row level security; create policy p on T to authenticated using (true)",
+        E,
+        &[],
+    ),
+    (
+        "service_true",
+        "alter table T enable row level security; create policy p on T to service_role using (true)",
+        E,
+        &[],
+    ),
+    (
+        "is_null_or",
+        "alter table T enable row level security; create policy p on T using ((auth.jwt() ->> 'tenant_id') is null or CLAIM)",
+        X,
+        VISIBLE,
+    ),
+    (
+        "setting",
+        "alter table T enable row level security; create policy p on T using (tenant_id = current_setting('app.tenant')::uuid)",
+        U,
+        &[],
+    ),
+    ("no_grant", "revoke all on T from anon", U, &[]),
+    ("column_grant", "revoke all on T from anon; grant select (id) on T to anon", U, &[]),
+    (
+        "forced",
+        "alter table T enable row level security; alter table T force row level security; create policy p on T using (CLAIM)",
+        E,
+        &[],
+    ),
+    ("empty", "truncate T; alter table T enable row level security", U, &[]),
+    (
+        "own_only",
+        "delete from T where tenant_id <> 'TENANT_A'; alter table T enable row level security",
+        U,
+        &[],
+    ),
+    ("own_open", "delete from T where tenant_id <> 'TENANT_A'", X, VISIBLE),
+    (
+        "foreign_only",
+        "delete from T where tenant_id = 'TENANT_A'; alter table T enable row level security",
+        E,
+        &["tenant.no-rows"],
+    ),
+    (
+        "nobodys",
+        "update T set tenant_id = null where tenant_id = 'TENANT_A'; alter table T enable row level security; create policy p on T using (tenant_id is null)",
+        U,
+        &["tenant.no-rows"],
+    ),
+    (
+        "leaky_view",
+        "alter table T rename to beneath; alter table beneath enable row level security; create view T as select * from beneath; grant select on T to anon, service_role",
+        X,
+        VISIBLE,
+    ),
+    (
+        "copies",
+        "alter table T rename to original; create materialized view T as select * from original; grant select on T to anon, service_role",
+        X,
+        VISIBLE,
+    ),
+];
+
+#[test]
+fn the_truth_table_of_rest() {
+    let database = supabase_database(cluster(), "rest_truth");
+    for (table, sql, ..) in CASES {
+        let make = format!(
+            "create table {table} (id bigint generated always as identity, tenant_id uuid);
+             insert into {table} (tenant_id) values ('{TENANT_A}'), ('{TENANT_B}'); {};",
+            sql.replace(" T ", &format!(" {table} "))
+                .replace(" T;", &format!(" {table};"))
+                .replace("CLAIM", "tenant_id = (auth.jwt() ->> 'tenant_id')::uuid")
+                .replace("TENANT_A", TENANT_A)
+        );
+        cluster().psql(&database, &make);
+    }
+    let rest = PostgRest::start(cluster(), &database);
+    let gateway = Gateway::start(Some(rest.port()));
+    let world = World::postgres();
+    let mut wrong = Vec::new();
+    for (tenant, anon, service) in
+        [("legacy", anon_key(), service_key()), ("new", PUBLISHABLE_KEY.to_owned(), SECRET_KEY.to_owned())]
+    {
+        let row = TenantRow::new(tenant).data_source(&gateway.base_url(), &seal(&anon), &seal(&service));
+        world.database.insert(row.tenant_id_in_data_source(TENANT_A));
+    }
+    for (table, _, state, findings) in CASES {
+        let document = world.test_all(&["--fail-on", "never", "--probe-table", *table]);
+        for tenant in ["legacy", "new"] {
+            let result = result(&document, tenant);
+            let rls = &result["rls"];
+            let found: BTreeSet<&str> = codes(result).into_iter().collect();
+            let expected: BTreeSet<&str> = findings.iter().copied().collect();
+            let sound = rls["authenticated"] == "untested" && rls["state"] == rls["anon"];
+            if rls["anon"] != *state || found != expected || !sound {
+                wrong.push(format!("{tenant} {table}: {found:?} {rls}, not {state} {expected:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn at_most_three_requests_more_are_made_and_a_key_that_is_none_proves_nothing() {
+    let database = supabase_database(cluster(), "rest_requests");
+    let rest = PostgRest::start(cluster(), &database);
+    let gateway = Gateway::start(Some(rest.port()));
+    let world = World::postgres();
+    // The id of the application database is in no row, and neither is the mapped one.
+    let row = TenantRow::new("stranger").data_source(
+        &gateway.base_url(),
+        &seal(PUBLISHABLE_KEY),
+        &seal(SECRET_KEY),
+    );
+    world.database.insert(row.tenant_id_in_data_source("cccccccc-0000-4000-8000-000000000003"));
+    let document = world.test_all(&[]);
+    assert_eq!(gateway.requests().len(), 5);
+    assert_eq!(codes(result(&document, "stranger")), ["tenant.no-rows"]);
+    world.test_all(&["--rls", "off"]);
+    assert_eq!(gateway.requests().len(), 7);
+
+    let world = World::postgres();
+    let row =
+        TenantRow::new("moved").data_source(&gateway.base_url(), &seal(PUBLISHABLE_KEY), &seal(SECRET_KEY));
+    let row = row.tenant_id_in_data_source("cccccccc-0000-4000-8000-000000000003");
+    let own = row.id.clone();
+    cluster().psql(&database, &format!("insert into accounts (tenant_id) values ('{own}')"));
+    world.database.insert(row);
+    // Served as anon, with 200: success does not make it the service key.
+    let row = TenantRow::new("twice-anon").data_source(
+        &gateway.base_url(),
+        &seal(&anon_key()),
+        &seal(PUBLISHABLE_KEY),
+    );
+    world.database.insert(row.tenant_id_in_data_source(TENANT_A));
+    let document = world.test_all(&[]);
+    assert_eq!(codes(result(&document, "moved")), ["tenant.other-id"]);
+    let twice = result(&document, "twice-anon");
+    assert_eq!((&twice["rls"]["state"], codes(twice)), (&"unknown".into(), vec!["key.swapped"]));
+}
