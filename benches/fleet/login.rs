@@ -29,7 +29,18 @@ pub fn measure() {
 }
 
 fn binary(databases: &[String]) {
-    let args = ["test-connection", "--all", "--role", "service", "--concurrency", "1", "--format", "jsonl"];
+    let args = [
+        "test-connection",
+        "--all",
+        "--role",
+        "service",
+        "--rls",
+        "off",
+        "--concurrency",
+        "1",
+        "--format",
+        "jsonl",
+    ];
     let words = [&[env!("CARGO_BIN_EXE_boothds")], &args[..]].concat();
     let fleet = |way| {
         let fleet = Fleet::of(TENANTS, databases, cluster().port(), way);

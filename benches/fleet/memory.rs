@@ -9,7 +9,7 @@ use crate::support::postgres::cluster;
 const ROUNDS: usize = 3;
 /// The larger fleet stands in the same databases, each tenant with an id of its own.
 const MANY: usize = 10 * DATABASES;
-const ARGS: [&str; 3] = ["test-connection", "--all", "--json"];
+const ARGS: [&str; 5] = ["test-connection", "--all", "--json", "--rls", "off"];
 
 /// Measures both fleets.
 pub fn measure(databases: &[String]) {

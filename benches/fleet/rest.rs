@@ -38,7 +38,8 @@ pub fn measure() {
     let rows: Vec<TenantRow> = (0..TENANTS).map(row).collect();
     let fleet = Fleet::listing(key, &rows);
     let concurrency = CONCURRENCY.to_string();
-    let args = ["test-connection", "--all", "--role", "service", "--concurrency", &concurrency];
+    let args =
+        ["test-connection", "--all", "--role", "service", "--rls", "off", "--concurrency", &concurrency];
     let args = [&args[..], &["--format", "jsonl"]].concat();
     fleet.check(&args, TENANTS);
 
