@@ -49,7 +49,7 @@ impl PostgresCatalogue {
         let Target { options, .. } = Target::of(url)?;
         let host = options.get_host().to_ascii_lowercase();
         let local = options.get_socket().is_some() || host.starts_with('/') || is_this_machine(&host);
-        let machine = if local { machine() } else { String::new() };
+        let machine = if local { format!("{}:", machine()) } else { String::new() };
         Ok(format!("{machine}{}", address_of(&options.host(&host))))
     }
 

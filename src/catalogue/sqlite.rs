@@ -44,7 +44,7 @@ impl SqliteCatalogue {
     pub(super) fn identity(url: &Secret) -> Result<String, CatalogueError> {
         let path = path_of(url)?;
         let path = path.canonicalize().unwrap_or(path);
-        Ok(format!("{}{}", machine(), Address::Sqlite(path).endpoint()))
+        Ok(format!("{}:{}", machine(), Address::Sqlite(path).endpoint()))
     }
 
     pub(super) fn address(&self) -> &str {
