@@ -133,6 +133,14 @@ pub enum Cause {
         /// Values under an earlier key.
         left: u64,
     },
+    /// A change that the backup could not give back.
+    #[error("{column} of tenant {tenant} is too long for a backup")]
+    TooLongForBackup {
+        /// The tenant's id, printable.
+        tenant: String,
+        /// The column.
+        column: &'static str,
+    },
     /// The backup could not be written.
     #[error(transparent)]
     Backup(#[from] FileError),

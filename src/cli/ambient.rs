@@ -80,22 +80,42 @@ pub(super) fn variable(name: &str) -> Option<Secret> {
     std::env::var(name).ok().map(Secret::new)
 }
 
-/// This very command line with `--to file:FILE` in place of `--generate FILE`, for the shell.
-pub(super) fn arguments_with_target(file: &Path) -> String {
-    let target = [OsString::from("--to"), format!("file:{}", file.display()).into()];
+/// This very command line for the shell, where its files are there already: with `--to file:FILE` in place of
+/// `--generate FILE`, and another name for the backup.
+pub(super) fn arguments_resumed(generated: Option<&Path>, backup: Option<&Path>) -> String {
+    let target = generated.map(|file| ["--to".into(), OsString::from(format!("file:{}", file.display()))]);
+    let fresh = backup.map(|file| [OsString::from("--backup"), unused(file)]);
     let mut words = vec![program_path().into_os_string()];
     let mut arguments = std::env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
-        if argument == "--generate" {
-            arguments.next();
-            words.extend(target.clone());
-        } else if argument.to_string_lossy().starts_with("--generate=") {
-            words.extend(target.clone());
-        } else {
-            words.push(argument);
+        let text = argument.to_string_lossy().into_owned();
+        let instead = match text.split('=').next() {
+            Some("--generate") => target.as_ref(),
+            Some("--backup") => fresh.as_ref(),
+            _ => None,
+        };
+        match instead {
+            None => words.push(argument),
+            Some(instead) => {
+                words.extend(instead.clone());
+                if !text.contains('=') {
+                    arguments.next();
+                }
+            }
         }
     }
     words.iter().map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+/// The first of `FILE.2`, `FILE.3`, … that does not exist.
+fn unused(file: &Path) -> OsString {
+    let named = |number: u32| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        name
+    };
+    let free = |name: &OsString| Path::new(name).symlink_metadata().is_err();
+    (2..1000).map(named).find(free).unwrap_or_else(|| named(1000))
 }
 
 /// A word for the shell.

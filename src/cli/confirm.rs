@@ -26,11 +26,11 @@ pub(super) async fn confirm(question: String, interrupt: &mut Interrupt) -> Resu
         code = interrupt.received() => (Some(code), Ok(Ok(false))),
     };
     let outcome = match (code, outcome) {
-        (Some(code), _) => Err(CliError::interrupted(code)),
+        (Some(code), _) => Err(interrupted(code)),
         (None, Ok(Ok(answer))) => Ok(answer),
         // Ctrl-C, which comes as a signal as well.
         (None, Ok(Err(dialoguer::Error::IO(error)))) if error.kind() == io::ErrorKind::Interrupted => {
-            Err(CliError::interrupted(interrupt.received().await))
+            Err(interrupted(interrupt.received().await))
         }
         (None, Ok(Err(error))) => {
             Err(CliError::usage(format!("the prompt ended without an answer: {error}")))
@@ -41,8 +41,14 @@ pub(super) async fn confirm(question: String, interrupt: &mut Interrupt) -> Resu
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
     }
     if outcome.is_err() {
-        // The question's own line has no end yet.
+        // The question's own line has no end yet, and the prompt hides the cursor while it waits.
+        let _ = dialoguer::console::Term::stderr().show_cursor();
         let _ = writeln!(io::stderr());
     }
     outcome
+}
+
+/// A question stands before the work.
+fn interrupted(code: ExitCode) -> CliError {
+    CliError::new(code, format!("{}; nothing was changed", code.word()))
 }

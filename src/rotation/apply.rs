@@ -180,8 +180,9 @@ impl Rotation {
             }
         };
         if done.probes.is_empty() {
+            let locked = watch.unless_stopped(rewriter.still_locked()).await;
             rewriter.roll_back().await;
-            return Ok(done);
+            return locked.map(|()| done).map_err(Failed::Before);
         }
         let ready = async {
             if let Some(backup) = backup {

@@ -5,26 +5,37 @@
 //! ```
 //!
 //! It holds lines of transactions that were rolled back as well: of them the new value stands nowhere, so that restoring
-//! passes them over. A run that was killed may leave half of a last line, whose change was never committed.
+//! passes them over. A run that was killed may leave half of a last line, whose change was never committed; a copy of the
+//! file may have been cut off. So the last line of a run that reached its end tells how many there are before it:
+//!
+//! ```json
+//! {"lines":406}
+//! ```
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Cause;
 use super::judge::ROLES;
 use crate::catalogue::rewrite::{Change, StoredKey};
 use crate::private_file::{FileError, PrivateLog};
+use crate::sanitize::printable;
 use crate::secret::Secret;
 use crate::tenant::Role;
 
-/// The longest line that is read, bytes. A sealed key has some hundreds.
-const LINE_LIMIT: u64 = 4 * 1024 * 1024;
+/// The longest line with its end that is written or read, bytes. A sealed key has some hundreds.
+const LINE_LIMIT: usize = 4 * 1024 * 1024;
 
 /// A backup that is being written.
 #[derive(Debug)]
-pub struct Backup(PrivateLog);
+pub struct Backup {
+    log: PrivateLog,
+    /// How many lines were added.
+    lines: u64,
+}
 
 /// One changed value.
 #[derive(Debug)]
@@ -49,6 +60,13 @@ struct Written<'a> {
     new: std::borrow::Cow<'a, str>,
 }
 
+/// The last line of a run that reached its end.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    lines: u64,
+}
+
 /// A line that cannot be read. Never what it holds.
 #[derive(Debug, thiserror::Error)]
 #[error("line {number} is no line of a backup: {what}")]
@@ -65,15 +83,39 @@ impl Backup {
     /// # Errors
     /// [`FileError::Exists`]; otherwise what the system refused.
     pub fn create(path: &Path) -> Result<Self, FileError> {
-        PrivateLog::create(path).map(Self)
+        Ok(Self { log: PrivateLog::create(path)?, lines: 0 })
     }
 
-    pub(super) fn add(&mut self, lines: impl IntoIterator<Item = Line>) -> Result<(), FileError> {
-        lines.into_iter().try_for_each(|line| self.0.append(&line.format()))
+    /// Adds lines. One that could not be read again is refused as long as nothing is committed.
+    pub(super) fn add(&mut self, lines: impl IntoIterator<Item = Line>) -> Result<(), Cause> {
+        for line in lines {
+            let text = line.format();
+            if text.expose().len() > LINE_LIMIT {
+                let tenant = printable(&line.tenant).into_owned();
+                return Err(Cause::TooLongForBackup { tenant, column: line.role.column() });
+            }
+            self.log.append(&text)?;
+            self.lines += 1;
+        }
+        Ok(())
+    }
+
+    /// Says in the file that it is whole, at the end of a run. A file without a line is removed: there is nothing that
+    /// it could put back, and it would be in the way of the next run.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn finish(mut self) -> Result<(), FileError> {
+        if self.lines == 0 {
+            return self.discard();
+        }
+        let end = serde_json::to_string(&End { lines: self.lines }).unwrap_or_default();
+        self.log.append(&Secret::new(format!("{end}\n")))?;
+        self.log.sync()
     }
 
     pub(super) fn sync(&mut self) -> Result<(), FileError> {
-        self.0.sync()
+        self.log.sync()
     }
 
     /// Removes the file, of a rotation that has changed nothing.
@@ -81,7 +123,7 @@ impl Backup {
     /// # Errors
     /// What the system refused.
     pub fn discard(self) -> Result<(), FileError> {
-        self.0.remove()
+        self.log.remove()
     }
 }
 
@@ -141,17 +183,69 @@ impl Line {
 pub struct Lines {
     file: BufReader<File>,
     number: u64,
-    /// Whether the last line has no end, and was passed over.
+    /// Whether the last line is half a line, and was passed over.
     pub torn: bool,
+    /// Whether the file says that it is whole.
+    pub ended: bool,
 }
 
 impl Lines {
-    /// Opens a backup.
+    /// Opens a backup, which is read more than once and therefore no pipe.
     ///
     /// # Errors
-    /// What the system refused.
-    pub fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self { file: BufReader::new(File::open(path)?), number: 0, torn: false })
+    /// [`FileError::NotAFile`]; otherwise what the system refused.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let io = |source| FileError::Io { operation: "read", path: PathBuf::from(path), source };
+        // Before it is opened, which would wait for a writer of a pipe.
+        if !path.metadata().map_err(io)?.is_file() {
+            return Err(FileError::NotAFile(path.to_owned()));
+        }
+        let file = BufReader::new(File::open(path).map_err(io)?);
+        Ok(Self { file, number: 0, torn: false, ended: false })
+    }
+
+    /// The next line of the file, and whether it has an end.
+    fn text(&mut self) -> Result<Option<(Secret, bool)>, String> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(LINE_LIMIT).unwrap_or(u64::MAX);
+        let read = (&mut self.file).take(limit).read_until(b'\n', &mut bytes);
+        if read.map_err(|error| error.to_string())? == 0 {
+            return Ok(None);
+        }
+        let whole = bytes.pop_if(|last| *last == b'\n').is_some();
+        if !whole && bytes.len() == LINE_LIMIT {
+            return Err(format!("it is longer than {LINE_LIMIT} bytes"));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some((Secret::new(text), whole))),
+            // Cut off within a letter.
+            Err(_) if !whole => Ok(Some((Secret::new(String::new()), false))),
+            Err(_) => Err("it is no UTF-8 text".to_owned()),
+        }
+    }
+
+    /// The next line. One without an end is as good as any other if it is all there.
+    fn line(&mut self) -> Result<Option<Line>, String> {
+        let Some((text, whole)) = self.text()? else { return Ok(None) };
+        if let Ok(End { lines }) = serde_json::from_str(text.expose()) {
+            if lines != self.number - 1 {
+                return Err(format!("it counts {lines} lines, and {} are there", self.number - 1));
+            }
+            self.ended = true;
+            self.number += 1;
+            return match self.text()? {
+                None => Ok(None),
+                Some(_) => Err("it stands behind the last one".to_owned()),
+            };
+        }
+        match Line::parse(&text) {
+            Ok(line) => Ok(Some(line)),
+            Err(_) if !whole => {
+                self.torn = true;
+                Ok(None)
+            }
+            Err(what) => Err(what),
+        }
     }
 }
 
@@ -159,26 +253,8 @@ impl Iterator for Lines {
     type Item = Result<Line, LineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut text = String::new();
-        let read = (&mut self.file).take(LINE_LIMIT).read_line(&mut text);
-        let text = Secret::new(text);
         self.number += 1;
-        let number = self.number;
-        let wrong = |what: String| Some(Err(LineError { number, what }));
-        match read {
-            Err(error) => return wrong(error.to_string()),
-            Ok(0) => return None,
-            Ok(_) => {}
-        }
-        let Some(line) = text.expose().strip_suffix('\n') else {
-            // The run was killed while it wrote this line, before it committed.
-            self.torn = true;
-            return None;
-        };
-        match Line::parse(&Secret::new(line.to_owned())) {
-            Ok(line) => Some(Ok(line)),
-            Err(what) => wrong(what),
-        }
+        self.line().map_err(|what| LineError { number: self.number, what }).transpose()
     }
 }
 

@@ -166,6 +166,7 @@ impl Work {
                     Role::Service => change.service = Some(line.old.clone()),
                 }
             } else if now == line.old.expose() {
+                self.left.remove(&value);
                 self.restored.already += 1;
             } else {
                 self.left.insert(value, WhyNot::Changed);

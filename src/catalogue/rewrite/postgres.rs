@@ -77,7 +77,11 @@ impl PostgresRewriter {
     }
 
     pub(super) async fn begin(&mut self, writes: bool) -> Result<(), RewriteError> {
-        let answer = self.session.begin(&Transaction { options: &self.options, writes }).await?;
+        let answer =
+            self.session.begin(&Transaction { options: &self.options, writes, guards: false }).await?;
+        if writes {
+            self.session.ask("read the rows of tenants", self.table.probe_policies()).await?;
+        }
         self.number = if writes { text(&answer, 0) } else { None };
         Ok(())
     }
@@ -87,7 +91,7 @@ impl PostgresRewriter {
             return self.session.try_lock().await;
         }
         let mut guard = Session::new(self.session.target.clone(), self.options.lock_timeout);
-        guard.begin(&Transaction { options: &self.options, writes: false }).await?;
+        guard.begin(&Transaction { options: &self.options, writes: false, guards: true }).await?;
         let holder = guard.try_lock().await;
         self.guard = Some(guard);
         holder

@@ -42,6 +42,8 @@ pub(super) fn lock_condition() -> String {
 pub(super) struct Transaction<'o> {
     pub(super) options: &'o RewriteOptions,
     pub(super) writes: bool,
+    /// Whether it is there to hold a lock while another one works, for as long as that takes.
+    pub(super) guards: bool,
 }
 
 impl Transaction<'_> {
@@ -50,13 +52,15 @@ impl Transaction<'_> {
         if !self.writes {
             sql.push_str(" READ ONLY");
         }
+        let idle = if self.guards { "0" } else { IDLE_LIMIT };
         // Rows that a policy hides would keep their old key: better an error. What a server, a role or a pooler has
-        // set as limits was not meant for this.
+        // set as limits was not meant for this; not every server knows the last one.
         let _ = write!(
             sql,
             "; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; \
-             SET LOCAL idle_in_transaction_session_timeout = '{IDLE_LIMIT}'; SET LOCAL row_security = off; \
-             SET LOCAL application_name = 'boothds rotate-key'",
+             SET LOCAL idle_in_transaction_session_timeout = '{idle}'; SET LOCAL row_security = off; \
+             SET LOCAL application_name = 'boothds rotate-key'; SELECT set_config('transaction_timeout', '0', true) \
+             WHERE current_setting('transaction_timeout', true) IS NOT NULL",
             self.options.lock_timeout.as_millis()
         );
         if self.writes {
@@ -98,6 +102,12 @@ impl Table {
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped \
          WHERE c.oid = to_regclass('tenants')";
+
+    /// Raises where a policy of the table applies to the role, and lets the policies of other tables, which a trigger
+    /// writes to, have their say from then on. The table cannot come by a policy before the transaction ends.
+    pub(super) fn probe_policies(&self) -> String {
+        format!("SELECT FROM {} LIMIT 0; SET LOCAL row_security = on", self.name)
+    }
 
     pub(super) fn counts(&self) -> String {
         format!(
@@ -214,5 +224,18 @@ impl Change {
             Role::Anon => self.anon.as_ref(),
             Role::Service => self.service.as_ref(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_holds_a_lock_for_others_may_be_idle_for_as_long_as_they_work() {
+        let options = RewriteOptions { lock_timeout: std::time::Duration::from_secs(1), as_user: None };
+        let begin = |guards| Transaction { options: &options, writes: false, guards }.begin();
+        assert!(begin(true).contains("idle_in_transaction_session_timeout = '0'"));
+        assert!(begin(false).contains(&format!("idle_in_transaction_session_timeout = '{IDLE_LIMIT}'")));
     }
 }

@@ -46,6 +46,8 @@ pub enum Mend {
     },
     /// 22P02, 42704: it casts a setting of the session that is empty or not there.
     Setting,
+    /// 42501: it does what the role may not.
+    Grant,
     /// Anything else.
     Other,
 }
@@ -57,6 +59,7 @@ impl Mend {
             Self::Type { .. } => "its function writes a value of the wrong type",
             Self::Check { .. } => "a check of the table that it writes into does not allow what it writes",
             Self::Setting => "its function casts a setting of the session that is empty or missing",
+            Self::Grant => "its function does what the role may not",
             Self::Other => "its function fails",
         }
     }
@@ -82,6 +85,10 @@ impl Mend {
                 "name who is to be held responsible with --as-user UUID; or mend {function}(): \
                  NULLIF(current_setting('app.current_user_id', true), '')::uuid"
             ),
+            Self::Grant => format!(
+                "give the role what {function}() needs, such as GRANT INSERT ON audit_log TO the role, or rotate as the \
+                 owner; where a policy is in the way, let it allow the role"
+            ),
             Self::Other => format!("mend {function}(), then run this again"),
         }
     }
@@ -100,6 +107,10 @@ impl BrokenTrigger {
 /// Whether an error was raised in a trigger's function, and what it means. A statement of ours calls no function, so
 /// the first function of the context is one of a trigger.
 pub(super) fn recognise(error: &PgDatabaseError, said: &Failure) -> Option<BrokenTrigger> {
+    // Collisions, exhaustion, an operator and the system itself: no fault of the function that they came upon.
+    if ["40", "53", "57", "58"].iter().any(|class| error.code().starts_with(class)) {
+        return None;
+    }
     let function = function_of(error.r#where()?)?;
     let unknown = || "its name is in the message".to_owned();
     let name = |text: Option<&str>| text.map(|text| printable(text).into_owned());
@@ -111,6 +122,7 @@ pub(super) fn recognise(error: &PgDatabaseError, said: &Failure) -> Option<Broke
             table: name(error.table()).unwrap_or_else(|| "audit_log".to_owned()),
         },
         "22P02" | "42704" => Mend::Setting,
+        "42501" => Mend::Grant,
         _ => Mend::Other,
     };
     let function = printable(function).into_owned();

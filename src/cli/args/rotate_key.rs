@@ -24,7 +24,7 @@ pub(in crate::cli) struct RotateKeyArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["restore", "verify"])]
     pub(in crate::cli) generate: Option<PathBuf>,
     /// Keys to rotate from (default: the encryption key and the earlier ones of the settings)
-    #[arg(long, value_name = "KEY", num_args = 1.., value_parser = key, conflicts_with_all = ["restore"])]
+    #[arg(long, value_name = "KEY", num_args = 1.., value_parser = key, conflicts_with_all = ["restore", "verify"])]
     pub(in crate::cli) from: Vec<KeyArg>,
     /// Do the very same, and roll it back
     #[arg(long, conflicts_with_all = ["verify"])]

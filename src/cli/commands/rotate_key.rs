@@ -106,6 +106,15 @@ fn announce_settings(resolved: &Resolved, keys: &Keys, output: &mut Output) {
     output.note(&format!("to key {} ({})", keys.target.id(), keys.target_origin));
 }
 
+/// Ends the connections in good order, for as long as nobody is in a hurry: the work is done, whatever comes.
+async fn part(rewriter: Rewriter, interrupt: &mut Interrupt) {
+    tokio::select! {
+        biased;
+        () = rewriter.close() => {}
+        _ = interrupt.received() => {}
+    }
+}
+
 /// How transactions are to behave.
 fn options(args: &RotateKeyArgs) -> RewriteOptions {
     RewriteOptions { lock_timeout: args.lock_timeout, as_user: args.as_user.clone() }
@@ -146,9 +155,19 @@ impl Run<'_> {
         .await?;
         match applied {
             Ok(outcome) => {
-                rewriter.close().await;
-                let told = if args.dry_run { Announced::default() } else { announce(resolved, output).await };
-                Ok(report.done(&outcome, keys, args, &told, output))
+                if let Some(Err(error)) = backup.map(Backup::finish) {
+                    output.warning(&format!(
+                        "the rotation stands, but the end of its backup is missing: {error}"
+                    ));
+                }
+                let told = match args.dry_run {
+                    true => Announced::default(),
+                    false => announce(resolved, output, interrupt).await,
+                };
+                // Only now: a second signal ends the run from outside, and the server may take its time.
+                let code = report.done(&outcome, keys, args, &told, output);
+                part(rewriter, interrupt).await;
+                Ok(code)
             }
             Err(stop) => {
                 if let Some(backup) = backup
@@ -158,9 +177,9 @@ impl Run<'_> {
                     let _ = backup.discard();
                 }
                 if stop.extent != Extent::Nothing {
-                    announce(resolved, output).await;
+                    announce(resolved, output, interrupt).await;
                 }
-                Err(stopped(stop, code, resolved))
+                Err(stopped(stop, code, resolved, args))
             }
         }
     }
@@ -179,6 +198,9 @@ impl Run<'_> {
         })
         .await?;
         let plan = plan.map_err(|cause| interrupted(code).unwrap_or_else(|| not_planned(cause, resolved)))?;
+        if plan.counts.with_key == 0 {
+            return Err(failure::kept(failure::nothing_stored(&report.address), keys, args));
+        }
         failure::unknown_choices(args, rewriter).await?;
         if !args.skip_unreadable && !plan.tally.unreadable.is_empty() {
             report.refused(&plan, output);
@@ -186,7 +208,8 @@ impl Run<'_> {
         }
         if !args.yes && !args.dry_run && plan.tally.changed() > 0 {
             let question = report.question(&plan, keys);
-            if !confirm::confirm(question, interrupt).await? {
+            let answer = confirm::confirm(question, interrupt).await;
+            if !answer.map_err(|error| failure::kept(error, keys, args))? {
                 return Err(failure::declined(keys, args));
             }
         }

@@ -55,3 +55,31 @@ fn a_store_that_cannot_be_reached_is_said_and_undoes_nothing() {
     assert!(ran.stderr.contains("no running process was told: the state store sqlite:"), "{}", ran.stderr);
     fleet.cli(&["--verify"]).env("ENCRYPTION_KEY", NEW).run().expect_code(0);
 }
+
+#[test]
+fn where_nobody_has_ever_kept_anything_it_is_said_that_nobody_was_told() {
+    let fleet = Fleet::sqlite(2);
+    let state = format!("sqlite:{}", fleet.file("none.db").display());
+    let ran = fleet.rotate(&[]).env("BOOTHDS_STATE_URL", &state).run().expect_code(0);
+    let says = format!("there is no state store at {state}: no running process was told");
+    assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+    assert!(!fleet.file("none.db").exists());
+}
+
+/// Everything is committed when the store is told, and that is what is to be reported.
+#[test]
+fn a_signal_while_a_silent_store_is_told_cuts_that_short_and_not_the_report() {
+    use crate::support::process::Signal;
+    for signal in [Signal::INT, Signal::TERM] {
+        let fleet = Fleet::postgres(3);
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let state = format!("redis://127.0.0.1:{}", silent.local_addr().unwrap().port());
+        let mut running = fleet.rotate(&["--json"]).env("BOOTHDS_STATE_URL", state).spawn();
+        let _connected = silent.accept().unwrap();
+        running.signal(signal);
+        let ran = running.wait().expect_code(0);
+        assert_eq!((&ran.json()["keys"]["rotated"], &ran.json()["processesTold"]), (&6.into(), &0.into()));
+        let word = if signal == Signal::INT { "interrupted" } else { "terminated" };
+        assert!(ran.stderr.contains(&format!("no running process was told: {word}")), "{}", ran.stderr);
+    }
+}

@@ -383,3 +383,35 @@ fn a_file_that_may_not_be_written_changes_nothing() {
     assert!(ran.stderr.contains("does not exist"), "{}", ran.stderr);
     assert_eq!(open(&fleet.values()[&("t00000".to_owned(), "anon")]), Some(plaintext("t00000", "anon")));
 }
+
+/// The table that a trigger writes to may have policies: that they apply hides no tenant.
+#[test]
+fn policies_of_other_tables_apply_and_are_no_error() {
+    for more in [&[][..], &["--batch-size", "2"]] {
+        let fleet = Fleet::postgres(5);
+        fleet.database.execute(
+            "alter table audit_log enable row level security; create policy everybody on audit_log using (true) with check (true)",
+        );
+        let grants = "grant select, update on tenants to ROLE; grant all on audit_log to ROLE; \
+                      grant usage on all sequences in schema public to ROLE";
+        let url = as_role(&fleet, "audited", grants);
+        fleet.cli_at(&url, &[&["--to", "file:new.key", "--yes"], more].concat()).run().expect_code(0);
+        fleet.assert_all(Under::New);
+    }
+}
+
+#[test]
+fn a_lost_lock_is_noticed_by_batches_that_change_nothing_too() {
+    let fleet = Fleet::postgres(5);
+    fleet.rotate(&[]).run().expect_code(0);
+    let held = Held::row(&fleet, &fleet.last());
+    let running = fleet.rotate(&["--batch-size", "2"]).spawn();
+    held.wait_for_waiter();
+    fleet.database.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() \
+         and application_name like 'boothds%' and state = 'idle in transaction'",
+    );
+    drop(held);
+    let ran = running.wait().expect_code(7);
+    assert!(ran.stderr.contains("the lock against a second rotation was lost"), "{}", ran.stderr);
+}

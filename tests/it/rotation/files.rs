@@ -91,8 +91,9 @@ fn a_backup_holds_every_change_and_restores_what_nobody_has_changed_since() {
         let file = fleet.file("b.jsonl");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let text = std::fs::read_to_string(&file).unwrap();
-        assert_eq!(text.lines().count(), 406);
-        for line in text.lines() {
+        assert_eq!(text.lines().count(), 407);
+        assert_eq!(text.lines().last(), Some(r#"{"lines":406}"#));
+        for line in text.lines().take(406) {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             assert!(line.as_object().unwrap().len() == 4 && line["tenant"].is_string());
             let [old, new] = ["old", "new"].map(|name| line[name].as_str().unwrap().to_owned());
@@ -164,22 +165,97 @@ fn a_backup_that_finds_no_room_stops_it_with_nothing_changed() {
 }
 
 #[test]
-fn a_torn_last_line_is_passed_over_and_a_damaged_file_restores_nothing() {
+fn half_a_last_line_is_passed_over_and_said_and_a_damaged_file_restores_nothing() {
     let fleet = Fleet::sqlite(3);
     fleet.rotate(&["--backup", "b"]).run().expect_code(0);
     let whole = std::fs::read_to_string(fleet.file("b")).unwrap();
-    let last = whole.trim_end().rfind('\n').unwrap() + 1;
-    std::fs::write(fleet.file("torn"), &whole[..last + 30]).unwrap();
-    std::fs::write(fleet.file("damaged"), whole.replacen("\"old\"", "\"odd\"", 2)).unwrap();
-    for file in ["damaged", "new.key"] {
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let end = lines[6];
+    let write = |name: &str, text: String| std::fs::write(fleet.file(name), text).unwrap();
+    write("torn", lines[..5].concat() + &lines[5][..30]);
+    write("damaged", whole.replacen("\"old\"", "\"odd\"", 2));
+    write("fewer", lines[1..].concat());
+    write("behind", whole.clone() + lines[0]);
+    write("empty", String::new());
+    write("long", format!("{}\n", "x".repeat(5 << 20)));
+    for (file, says) in [
+        ("damaged", "line 1"),
+        ("new.key", "line 1"),
+        ("fewer", "it counts 6 lines, and 5 are there"),
+        ("behind", "line 8"),
+        ("empty", "holds no line"),
+        ("long", "line 1 is no line of a backup: it is longer than"),
+    ] {
         let ran = fleet.cli(&["--restore", file, "--yes"]).run().expect_code(7);
-        assert!(ran.stderr.contains("line 1") && !ran.stderr.contains("feedface"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(says) && !ran.stderr.contains("feedface"), "{file}: {}", ran.stderr);
     }
     fleet.assert_all(Under::New);
-    let ran = fleet.cli(&["--restore", "torn", "--yes"]).run().expect_code(0);
-    assert!(ran.stderr.contains("has no end"), "{}", ran.stderr);
+    let ran = fleet.cli(&["--restore", "torn", "--yes"]).run().expect_code(1);
+    assert!(ran.stderr.contains("or the file was cut off"), "{}", ran.stderr);
     assert_eq!(fleet.assert_readable()[&Under::Old], 5);
+    // All of the last line but its end, and nothing that says that it is the last.
+    write("unended", lines[..6].concat().trim_end().to_owned());
+    let ran = fleet.cli(&["--restore", "unended", "--yes", "--json"]).run().expect_code(0);
+    assert!(ran.stderr.contains("does not say that it is whole"), "{}", ran.stderr);
+    assert_eq!(ran.json()["keys"]["restored"], 1);
+    fleet.assert_all(Under::Old);
+    let ran = fleet.cli(&["--restore", "b", "--yes"]).run().expect_code(0);
+    assert!(end.contains("lines") && !ran.stderr.contains("whole"), "{}", ran.stderr);
     fleet.cli(&["--restore", "/no/such/file", "--yes"]).run().expect_code(9);
+}
+
+#[test]
+fn a_pipe_is_no_backup_and_is_not_waited_for() {
+    let fleet = Fleet::sqlite(3);
+    fleet.rotate(&["--backup", "b"]).run().expect_code(0);
+    let fifo = fleet.file("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let text = std::fs::read_to_string(fleet.file("b")).unwrap();
+    let piped = fleet.cli(&["--restore", "/dev/stdin", "--yes"]).stdin(text);
+    for cli in [fleet.cli(&["--restore", "fifo", "--yes"]), piped, fleet.cli(&["--restore", ".", "--yes"])] {
+        let ran = cli.run().expect_code(9);
+        assert!(ran.stderr.contains("is no regular file"), "{}", ran.stderr);
+    }
+    fleet.assert_all(Under::New);
+}
+
+#[test]
+fn a_value_that_the_backup_could_not_give_back_stops_it_with_nothing_changed() {
+    let fleet = Fleet::sqlite(2);
+    let long = seal(&"x".repeat(3 << 20));
+    fleet
+        .database
+        .execute(&format!("update tenants set data_source_anon_key = '{long}' where subdomain = 't00001'"));
+    let before = fleet.values();
+    let ran = fleet.rotate(&["--backup", "b"]).run().expect_code(7);
+    assert!(ran.stderr.contains("data_source_anon_key") && ran.stderr.contains("too long"), "{}", ran.stderr);
+    assert!(fleet.values() == before && !fleet.file("b").exists());
+}
+
+#[test]
+fn a_backup_of_nothing_is_not_left_in_the_way() {
+    let fleet = Fleet::sqlite(2);
+    fleet.rotate(&[]).run().expect_code(0);
+    fleet.rotate(&["--backup", "b"]).run().expect_code(0);
+    assert!(!fleet.file("b").exists());
+}
+
+/// A batch that was tried again has two lines for a value, of which one never stood.
+#[test]
+fn a_value_that_is_there_already_is_not_said_to_be_left() {
+    let fleet = Fleet::sqlite(1);
+    let now = fleet.values()[&("t00000".to_owned(), "anon")].clone();
+    let tenant = fleet.database.execute("select id from tenants");
+    let line = |old: &str, new: &str| {
+        format!(r#"{{"tenant":"{tenant}","column":"data_source_anon_key","old":"{old}","new":"{new}"}}"#)
+            + "\n"
+    };
+    std::fs::write(fleet.file("b"), line("another", "never stood") + &line(&now, "rotated")).unwrap();
+    let ran = fleet.cli(&["--restore", "b", "--yes", "--json"]).run().expect_code(0);
+    assert_eq!(
+        (&ran.json()["keys"]["alreadyRestored"], &ran.json()["keys"]["notRestored"]),
+        (&1.into(), &0.into())
+    );
 }
 
 #[test]
@@ -192,4 +268,31 @@ fn restoring_needs_no_key() {
         .run()
         .expect_code(0);
     fleet.assert_all(Under::Old);
+}
+
+/// The very same command would find its own files in its way.
+#[test]
+fn a_part_is_finished_with_the_command_that_is_printed() {
+    let fleet = Fleet::postgres(60);
+    let held = super::faults::Held::row(&fleet, &fleet.last());
+    let args = ["--generate", "made.key", "--backup=b", "--yes", "--batch-size", "5"];
+    let mut running = fleet.cli(&args).spawn();
+    held.wait_for_waiter();
+    running.signal(crate::support::process::Signal::INT);
+    let ran = running.wait().expect_code(8);
+    drop(held);
+    let command = ran.stderr.split_once("finish with ").unwrap().1.lines().next().unwrap();
+    assert!(command.contains("--to file:made.key --backup b.2 --yes --batch-size 5"), "{command}");
+    let done = std::process::Command::new("sh")
+        .args(["-c", command])
+        .current_dir(fleet.folder.path())
+        .env("DATABASE_URL", fleet.database.url())
+        .env("ENCRYPTION_KEY", KEY)
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    fleet.cli(&["--verify", "--to", "file:made.key"]).run().expect_code(0);
+    let parts = ["b.2", "b"].map(|name| std::fs::read_to_string(fleet.file(name)).unwrap());
+    let lines = |text: &str| text.lines().filter(|line| line.contains("tenant")).count();
+    assert!(lines(&parts[0]) + lines(&parts[1]) >= 120, "together they hold every value");
 }

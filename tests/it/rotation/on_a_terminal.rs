@@ -46,7 +46,9 @@ fn nothing_is_said_of_services_that_know_the_key() {
     let screen = terminal.wait_for("Rotate now?");
     assert!(!screen.contains("cannot know"), "{screen}");
     terminal.send_keys(&["C-c"]);
+    terminal.wait_for("interrupted; nothing was changed");
     assert_eq!(terminal.wait_for_exit(), 130);
+    assert!(terminal.shows_cursor(), "the prompt hides it");
     fleet.assert_all(Under::Old);
 }
 

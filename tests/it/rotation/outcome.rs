@@ -143,3 +143,36 @@ fn a_connection_that_breaks_before_the_commit_has_changed_nothing() {
     drop(held);
     fleet.assert_all(Under::Old);
 }
+
+/// The wrong database would otherwise end as a success that asks for a new key everywhere.
+#[test]
+fn a_database_without_a_stored_key_is_nothing_selected() {
+    for fleet in Fleet::both(3) {
+        fleet
+            .database
+            .execute("update tenants set data_source_url = null, data_source_anon_key = null, data_source_service_key = null");
+        let args = ["--to", "file:new.key", "--yes", "--backup", "b"];
+        let generate = ["--generate", "made.key", "--yes"];
+        for args in [&args[..], &["--to", "file:new.key", "--dry-run"], &["--verify"], &generate] {
+            let ran = fleet.cli(args).run().expect_code(6);
+            assert!(
+                ran.stderr.contains("has a stored key: is this the application database?"),
+                "{}",
+                ran.stderr
+            );
+            assert!(
+                !ran.stderr.contains("set ENCRYPTION_KEY") && !fleet.file("b").exists(),
+                "{}",
+                ran.stderr
+            );
+            assert_eq!(ran.stderr.contains("unused key"), args == generate, "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_proof_takes_no_keys_to_rotate_from() {
+    let fleet = Fleet::sqlite(1);
+    let ran = fleet.cli(&["--verify", "--from", "file:new.key"]).run().expect_code(2);
+    assert!(ran.stderr.contains("--from") && ran.stderr.contains("--verify"), "{}", ran.stderr);
+}

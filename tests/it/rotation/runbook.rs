@@ -61,7 +61,7 @@ fn matches(expected: &str, line: &str) -> bool {
 }
 
 /// Tenants whose data sources answer.
-fn fleet() -> Fleet {
+fn fleet(settings: &str) -> Fleet {
     let fleet = Fleet::of(0, |_| ApplicationDatabase::postgres());
     for name in ["acme", "birch", "cedar"] {
         let row = TenantRow::new(name);
@@ -70,7 +70,7 @@ fn fleet() -> Fleet {
         fleet.database.insert(row.data_source(&url, &anon, &service));
     }
     let _ = fs::remove_file(fleet.file("new.key"));
-    fs::write(fleet.file(".env"), format!("ENCRYPTION_KEY={KEY}\n")).unwrap();
+    fs::write(fleet.file(".env"), settings).unwrap();
     fs::write(fleet.file("credential.txt"), "sb_secret_made_anew").unwrap();
     fs::create_dir(fleet.file("bin")).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_boothds"), fleet.file("bin/boothds")).unwrap();
@@ -116,13 +116,47 @@ fn every_situation_of_the_runbook_goes_as_it_is_written() {
     let situations = situations();
     let names: Vec<&str> = situations.keys().map(String::as_str).collect();
     assert_eq!(names, ["A leaked key", "A lost key", "Services with the library", "The Node application"]);
-    for (name, steps) in &situations {
-        let fleet = fleet();
-        if name == "A lost key" {
-            let lost = "boothds rotate-key --generate lost.key --backup rotation.jsonl --yes && rm lost.key";
-            assert_eq!(run(fleet.folder.path(), &fleet.database.url(), lost).0, Some(0));
+    let plain = format!("ENCRYPTION_KEY={KEY}\n");
+    let rich = format!(
+        "# of the application\nFIRST='kept, too'\n  export ENCRYPTION_KEY = \"{KEY}\" # since May\nENCRYPTION_KEY_PREVIOUS=\n\
+         MY_ENCRYPTION_KEY=another\nLAST=kept"
+    );
+    for settings in [&plain, &rich] {
+        for (name, steps) in &situations {
+            let fleet = fleet(settings);
+            if name == "A lost key" {
+                let lost =
+                    "boothds rotate-key --generate lost.key --backup rotation.jsonl --yes && rm lost.key";
+                assert_eq!(run(fleet.folder.path(), &fleet.database.url(), lost).0, Some(0));
+            }
+            follow(&fleet, steps);
+            let now = fs::read_to_string(fleet.file(".env")).unwrap();
+            for line in settings.lines().filter(|line| line.contains("kept") || line.contains("another")) {
+                assert!(now.lines().any(|now| now == line), "{name}: {line} is gone from\n{now}");
+            }
+            assert_eq!(now.contains("export"), settings.contains("export"), "{name}\n{now}");
         }
-        follow(&fleet, steps);
+    }
+}
+
+/// The steps before anything is written over: where they find no key, the third says so.
+#[test]
+fn a_key_that_the_runbook_does_not_find_stops_it_before_anything_is_changed() {
+    let situations = situations();
+    for settings in [
+        "OTHER=kept\n".to_owned(),
+        format!("ENCRYPTION_KEY={}\nOTHER=kept\n", "5".repeat(64)),
+        format!("ENCRYPTION_KEY={KEY}5\nOTHER=kept\n"),
+    ] {
+        for (name, steps) in situations.iter().filter(|(name, _)| *name != "A lost key") {
+            let fleet = fleet(&settings);
+            let (put_aside, proof) = (&steps[..2], &steps[2]);
+            follow(&fleet, put_aside);
+            let (code, output) = run(fleet.folder.path(), &fleet.database.url(), &proof.command);
+            assert_ne!(code, Some(0), "{name}: {}\n{output}", proof.command);
+            assert!(proof.command.contains("--verify"), "{name}: {}", proof.command);
+            assert_eq!(fs::read_to_string(fleet.file(".env")).unwrap(), settings);
+        }
     }
 }
 

@@ -143,7 +143,7 @@ fn ids_that_are_numbers_are_read_in_their_own_order_and_none_is_passed_over() {
     let ran = fleet.rotate(&["--json", "--backup", "b"]).run().expect_code(0);
     assert_eq!(ran.json()["keys"]["rotated"], 2200);
     // Each once, and not in rounds that take what was passed over.
-    assert_eq!(std::fs::read_to_string(fleet.file("b")).unwrap().lines().count(), 2200);
+    assert_eq!(std::fs::read_to_string(fleet.file("b")).unwrap().lines().count(), 2201);
     fleet.assert_all(Under::New);
 }
 

@@ -135,3 +135,32 @@ fn what_a_trigger_writes_behind_the_back_of_the_update_is_noticed() {
     assert!(ran.stderr.contains("are left after"), "{}", ran.stderr);
     fleet.assert_all(Under::Old);
 }
+
+/// Raised within a trigger as it may be anywhere: a batch is tried again.
+#[test]
+fn a_collision_within_a_trigger_is_no_broken_trigger() {
+    let fleet = Fleet::postgres(4);
+    fleet.database.execute(
+        "create sequence visits; create function collide() returns trigger language plpgsql as $$ begin
+           if nextval('visits') = 3 then raise exception 'in the way' using errcode = '40001'; end if;
+           return new; end $$;
+         create trigger collide before update on tenants for each row execute function collide()",
+    );
+    fleet.rotate(&["--batch-size", "2"]).run().expect_code(0);
+    fleet.assert_all(Under::New);
+}
+
+#[test]
+fn one_that_does_what_the_role_may_not_names_the_grant() {
+    let fleet = Fleet::postgres(3);
+    let role = format!("rotation_mute_{}", rand::random::<u32>());
+    fleet.database.execute(&format!(
+        "create role {role} login; grant select, update on tenants to {role}; revoke all on audit_log from {role}"
+    ));
+    let url = crate::support::postgres::cluster().url_as(&role, fleet.database.database());
+    let ran = fleet.cli_at(&url, &["--to", "file:new.key", "--yes"]).run().expect_code(7);
+    for says in ["42501", "GRANT INSERT ON audit_log", "audit_data_source_changes()"] {
+        assert!(ran.stderr.contains(says), "{says} in {}", ran.stderr);
+    }
+    fleet.assert_all(Under::Old);
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::keys::Keys;
 use super::{Stopped, interrupted};
 use crate::catalogue::rewrite::{RewriteError, Rewriter};
+use crate::cli::ambient;
 use crate::cli::args::{RotateKeyArgs, SealArg};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -16,8 +17,17 @@ use crate::sanitize::printable;
 /// The most values that are named in an error; JSON has them all.
 const NAMED: usize = 20;
 
-const VERIFY: &str =
-    "see where it stands with `boothds rotate-key --verify`, and finish with the same command again";
+const VERIFY: &str = "see where it stands with `boothds rotate-key --verify`, and finish with";
+
+/// The command that goes on: the same again, with the files that this run has made taken or left alone.
+fn resume(args: &RotateKeyArgs) -> String {
+    let generated = args.generate.as_deref().filter(|file| file.exists());
+    let backup = args.backup.as_deref().filter(|file| file.exists());
+    if generated.is_none() && backup.is_none() {
+        return "the same command again".to_owned();
+    }
+    ambient::arguments_resumed(generated, backup)
+}
 
 /// An error before anything was to be changed.
 pub(super) fn not_planned(cause: Cause, resolved: &Resolved) -> CliError {
@@ -32,10 +42,16 @@ pub(super) fn not_planned(cause: Cause, resolved: &Resolved) -> CliError {
 }
 
 /// An error of the work itself.
-pub(super) fn stopped(stop: Stopped, code: Option<ExitCode>, resolved: &Resolved) -> CliError {
+pub(super) fn stopped(
+    stop: Stopped,
+    code: Option<ExitCode>,
+    resolved: &Resolved,
+    args: &RotateKeyArgs,
+) -> CliError {
     match (stop.extent, stop.cause) {
         (Extent::Nothing, Cause::Interrupted) => {
-            interrupted(code).unwrap_or_else(|| CliError::interrupted(ExitCode::Interrupted))
+            let error = interrupted(code).unwrap_or_else(|| CliError::interrupted(ExitCode::Interrupted));
+            error.hint(format!("go on with {}", resume(args)))
         }
         (Extent::Nothing, Cause::Rewrite(RewriteError::Catalogue(error))) => {
             CliError { code: ExitCode::Unchanged, ..resolved.unavailable(&error) }
@@ -43,12 +59,14 @@ pub(super) fn stopped(stop: Stopped, code: Option<ExitCode>, resolved: &Resolved
         (Extent::Nothing, cause) => of_cause(ExitCode::Unchanged, "nothing was changed", &cause),
         (Extent::Part { changed }, cause) => {
             let what = format!("{changed} stored keys were rotated, the others were not");
-            of_cause(ExitCode::Partial, &what, &cause).hint(VERIFY)
+            of_cause(ExitCode::Partial, &what, &cause).hint(format!("{VERIFY} {}", resume(args)))
         }
         (Extent::Unknown, cause) => {
             let what = "it is not known whether the last transaction was committed";
-            of_cause(ExitCode::Partial, what, &cause)
-                .hint(format!("keep both encryption keys; when the database answers again, {VERIFY}"))
+            of_cause(ExitCode::Partial, what, &cause).hint(format!(
+                "keep both encryption keys; when the database answers again, {VERIFY} {}",
+                resume(args)
+            ))
         }
     }
 }
@@ -71,6 +89,9 @@ fn of_cause(code: ExitCode, what: &str, cause: &Cause) -> CliError {
         Cause::Writers { .. } => {
             "give the services the target key as their current one first, or stop them for the rotation"
                 .to_owned()
+        }
+        Cause::TooLongForBackup { .. } => {
+            "is it a key at all? correct the row, or rotate without --backup".to_owned()
         }
         Cause::Backup(_) => "name another file with --backup, where there is room".to_owned(),
         Cause::Interrupted => "run it again".to_owned(),
@@ -131,21 +152,35 @@ pub(super) fn insisted() -> CliError {
         ExitCode::Partial,
         "interrupted twice: it is not known whether the last transaction was committed",
     )
-    .hint(format!("keep both encryption keys; {VERIFY}"))
+    .hint(
+        "keep both encryption keys; see where it stands with `boothds rotate-key --verify`, and run it again",
+    )
 }
 
 /// The answer "no".
 pub(super) fn declined(keys: &Keys, args: &RotateKeyArgs) -> CliError {
-    let error = CliError::new(ExitCode::Unchanged, "not confirmed; nothing was changed");
+    kept(CliError::new(ExitCode::Unchanged, "not confirmed; nothing was changed"), keys, args)
+}
+
+/// An error that leaves a key unused that was made for this.
+pub(super) fn kept(error: CliError, keys: &Keys, args: &RotateKeyArgs) -> CliError {
     match &args.generate {
-        Some(file) => error.hint(format!(
+        Some(file) if !args.dry_run => error.hint(format!(
             "{} holds the unused key {}; go on with --to file:{}, or remove it",
             file.display(),
             keys.target.id(),
             file.display()
         )),
-        None => error,
+        _ => error,
     }
+}
+
+/// There is nothing to rotate or to prove, which would look like success.
+pub(super) fn nothing_stored(address: &str) -> CliError {
+    CliError::new(
+        ExitCode::NotFound,
+        format!("no tenant of {address} has a stored key: is this the application database?"),
+    )
 }
 
 /// A tenant of --seal-plaintext that does not exist is a typing error, and what was meant would stay as it is.

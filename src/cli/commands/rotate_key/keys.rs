@@ -122,7 +122,7 @@ fn read(key: &KeyArg, flag: &'static str, prompt: &Prompt) -> Result<Vec<Encrypt
 /// Makes a key, and proves that it can be read from its file: whoever loses it after the commit loses every tenant.
 fn generate(file: &Path, dry_run: bool) -> Result<EncryptionKey, CliError> {
     let exists = || {
-        let resume = ambient::arguments_with_target(file);
+        let resume = ambient::arguments_resumed(Some(file), None);
         CliError::from(FileError::Exists(file.to_owned())).hint(format!(
             "if it holds the target key of a rotation that did not finish, go on with it: {resume}"
         ))

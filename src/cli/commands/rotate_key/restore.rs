@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Announced, announce, not_planned, options, stopped, watched};
+use super::{Announced, announce, not_planned, options, part, stopped, watched};
 use crate::catalogue::rewrite::Rewriter;
 use crate::cli::args::{Format, RotateKeyArgs};
 use crate::cli::block_on;
@@ -45,25 +45,43 @@ pub(super) fn run(
     resolved: &Resolved,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
-    let unreadable = |error: &std::io::Error| CliError::io(format!("cannot read {}", file.display()), error);
+    let unreadable =
+        |error| CliError::from(error).hint("nothing was changed; name the file that --backup wrote");
     // Every line is read before the first is restored: a file that is no backup, or a damaged one, changes nothing.
-    let mut lines = Lines::open(file).map_err(|error| unreadable(&error))?;
+    let mut lines = Lines::open(file).map_err(unreadable)?;
     let mut count = 0u64;
     for line in lines.by_ref() {
         line.map_err(|error| damaged(file, &error))?;
         count += 1;
     }
+    if count == 0 {
+        return Err(empty(file, "holds no line of a backup"));
+    }
     if lines.torn {
         output.warning(
-            "the last line of the backup has no end: the run that wrote it ended before it committed that",
+            "the last line of the backup has no end: the run that wrote it ended before it committed that, or the file \
+             was cut off",
+        );
+    } else if !lines.ended {
+        output.warning(
+            "the backup does not say that it is whole: the run that wrote it did not reach its end, or the file was cut off",
         );
     }
-    let mut lines = Lines::open(file).map_err(|error| unreadable(&error))?;
+    let whole = !lines.torn;
+    let mut lines = Lines::open(file).map_err(unreadable)?;
     if let Some(url) = &resolved.settings.database_url {
         let shown = crate::url::masked(url.value.expose());
         output.note(&format!("application database {shown} ({})", url.origin));
     }
-    block_on(async |interrupt| put_back(args, resolved, (&mut lines, count, file), output, interrupt).await)
+    let done = block_on(async |interrupt| {
+        put_back(args, resolved, (&mut lines, count, file), output, interrupt).await
+    })?;
+    Ok(if whole { done } else { ExitCode::Unhealthy })
+}
+
+fn empty(file: &Path, what: &str) -> CliError {
+    CliError::new(ExitCode::Unchanged, format!("{} {what}; nothing was changed", file.display()))
+        .hint("is it the file that --backup wrote?")
 }
 
 fn damaged(file: &Path, error: &LineError) -> CliError {
@@ -101,14 +119,20 @@ async fn put_back(
         Ok(restored) => restored,
         Err(stop) => {
             if stop.extent != Extent::Nothing {
-                announce(resolved, output).await;
+                announce(resolved, output, interrupt).await;
             }
-            return Err(stopped(stop, code, resolved));
+            return Err(stopped(stop, code, resolved, args));
         }
     };
-    rewriter.close().await;
-    let told = if args.dry_run { Announced::default() } else { announce(resolved, output).await };
+    if restored.restored + restored.already == 0 && restored.not_restored.is_empty() {
+        return Err(empty(file, "had lines, and has none any more"));
+    }
+    let told = match args.dry_run {
+        true => Announced::default(),
+        false => announce(resolved, output, interrupt).await,
+    };
     print(&restored, (&address, args.dry_run, milliseconds(start.elapsed())), &told, output);
+    part(rewriter, interrupt).await;
     Ok(if restored.not_restored.is_empty() { ExitCode::Ok } else { ExitCode::Unhealthy })
 }
 

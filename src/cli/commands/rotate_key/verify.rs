@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::failure::nothing_stored;
 use super::keys::target;
 use super::report::{Report, table, tenants};
 use super::{Announced, interrupted, not_planned, options, watched};
@@ -56,6 +57,9 @@ async fn prove(
     let outcome =
         outcome.map_err(|cause| interrupted(code).unwrap_or_else(|| not_planned(cause, resolved)))?;
     rewriter.close().await;
+    if outcome.counts.with_key == 0 {
+        return Err(nothing_stored(&address));
+    }
     let report = Report { address, dry_run: false, from: Vec::new(), to: rotation.to(), start };
     if output.format() == Format::Table {
         output.print(&table(&outcome.tally.unreadable));
