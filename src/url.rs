@@ -302,6 +302,15 @@ fn parse_strictly(text: &str) -> Option<url::Url> {
     url::Url::parse(text).ok()
 }
 
+/// The host without brackets. Neither a list of hosts nor the path of a socket: a row must not reach this machine's own
+/// server, where the operator may be trusted by user name.
+fn single_host(url: &url::Url) -> Result<&str, UrlError> {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if host.is_empty() || !host.chars().all(fits) { Err(UrlError::Host) } else { Ok(host) }
+}
+
 fn check_text(text: &str) -> Result<(), UrlError> {
     if text.is_empty() {
         return Err(UrlError::Empty);

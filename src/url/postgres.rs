@@ -1,7 +1,7 @@
 //! The parsing of a tenant's PostgreSQL URL: every part from the URL, none from the operator's environment, and
 //! of all parameters only `sslmode` and `application_name`.
 
-use super::{UrlError, decode, is_this_machine, parse_strictly};
+use super::{UrlError, decode, is_this_machine, parse_strictly, single_host};
 use crate::sanitize::printable;
 use crate::secret::Secret;
 
@@ -48,14 +48,7 @@ impl PostgresAddress {
         if url.fragment().is_some() {
             return Err(UrlError::Parameter("#".to_owned()));
         }
-        let host = url.host_str().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        // Neither a list of hosts nor the path of a socket: a row must not reach this machine's own server, where
-        // the operator may be trusted by user name.
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if host.is_empty() || !host.chars().all(fits) {
-            return Err(UrlError::Host);
-        }
+        let host = single_host(&url)?;
         let user = decode(url.username())?;
         if user.is_empty() {
             return Err(UrlError::User);

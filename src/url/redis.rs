@@ -1,7 +1,7 @@
 //! The parsing of the URL of a Redis server: every part from the URL, a name for each parameter that is taken, and no
 //! way to ask for less safety.
 
-use super::{UrlError, check_text, decode, parse_strictly};
+use super::{UrlError, check_text, decode, parse_strictly, single_host};
 use crate::sanitize::printable;
 use crate::secret::Secret;
 
@@ -45,12 +45,7 @@ impl RedisAddress {
         if url.fragment().is_some() {
             return Err(UrlError::Parameter("#".to_owned()));
         }
-        let host = url.host_str().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if host.is_empty() || !host.chars().all(fits) {
-            return Err(UrlError::Host);
-        }
+        let host = single_host(&url)?;
         let user = decode(url.username())?;
         let mut address = Self {
             host: host.to_ascii_lowercase(),
