@@ -15,7 +15,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode, Ignored, ignored};
 use crate::secret::Secret;
 use crate::settings::{Identifier, ProbeTable, Settings};
-use crate::source::{Answer, Connector, Exchange, Login, Question, RlsScope};
+use crate::source::{Answer, Connector, Evidence, Exchange, Login, Question, RlsScope};
 use crate::tenant::{Role, SealedSource, Tenant};
 use crate::url::{Address, Kind};
 
@@ -212,7 +212,13 @@ impl Prober {
             // Whoever was not let in could not ask.
             answer.evidence.take().or_else(|| answer.outcome.clone().err().map(Err))
         };
-        let (service, anon) = (learnt(Role::Service), learnt(Role::Anon));
+        let (service, mut anon) = (learnt(Role::Service), learnt(Role::Anon));
+        if let (Some(Ok(Evidence::Postgres(service))), Some(Ok(Evidence::Postgres(anon)))) =
+            (&service, &mut anon)
+            && anon.functions_of_service
+        {
+            anon.functions.clone_from(&service.functions);
+        }
         let kind = match address {
             Address::Supabase(_) => Kind::Supabase,
             Address::Postgres(_) => Kind::Postgres,

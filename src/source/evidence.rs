@@ -37,6 +37,8 @@ pub struct Facts {
     pub relations: Vec<Relation>,
     /// Functions that policies may call, with their bodies.
     pub functions: Vec<Function>,
+    /// Whether the functions are those that the service credential was told, which asked for both.
+    pub functions_of_service: bool,
     /// Functions that run with their owner's rights and can be called by an actor; with [`RlsScope::All`].
     pub definers: Vec<Definer>,
     /// What was seen; the failure if looking ended early, so that nothing is known by sight.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::exchange::{Identity, Told};
 use crate::source::Question;
-use crate::source::evidence::{Actor, Facts, Policy, Relation, RlsScope};
+use crate::source::evidence::{Actor, Facts, Function, Policy, Relation, RlsScope};
 use crate::sql::postgres_literal;
 use crate::tenant::Role;
 
@@ -23,6 +23,8 @@ const CATALOGUE: &str = include_str!("catalogue.sql");
 pub(super) enum Breadth {
     /// Who is logged in, and where.
     Identity,
+    /// And the functions that the policies of the probed table call.
+    Functions,
     /// The probed table too.
     Table,
     /// And whatever else is in the question's scope.
@@ -35,7 +37,8 @@ pub(super) type Documents = HashMap<String, String>;
 /// The statements. `login` is the user name of the anon credential, if it is asked about as well.
 pub(super) fn text(breadth: Breadth, role: Role, question: &Question, login: Option<&str>) -> String {
     let words = [
-        if breadth == Breadth::Identity { "" } else { "catalogue" },
+        if matches!(breadth, Breadth::Table | Breadth::Wide) { "catalogue" } else { "" },
+        if matches!(breadth, Breadth::Functions | Breadth::Wide) { "functions" } else { "" },
         if breadth == Breadth::Wide { "wide" } else { "table" },
         if question.scope == RlsScope::All { "all" } else { "" },
         if role == Role::Anon { "anon" } else { "service" },
@@ -97,13 +100,16 @@ pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role, question
     let actors: Vec<Actor> = document(documents, "actors")?;
     let rows: Vec<Row> = document(documents, "relations")?;
     let policies: Vec<PolicyRow> = document(documents, "policies")?;
-    let functions = document(documents, "functions")?;
+    let functions = if breadth == Breadth::Wide { functions(documents)? } else { Vec::new() };
+    // They have no arguments.
+    let calls = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains("()"));
+    let calls = policies.iter().any(|one| calls(&one.policy.using) || calls(&one.policy.check));
     let definers = match (breadth, question.scope) {
         (Breadth::Wide, RlsScope::All) => document(documents, "definers")?,
         _ => Vec::new(),
     };
     let is_whole = match breadth {
-        Breadth::Identity => false,
+        Breadth::Identity | Breadth::Functions => false,
         // A table may say that it has children when it had some once, never the other way round.
         Breadth::Table => {
             !document::<bool>(documents, "above")?
@@ -123,18 +129,24 @@ pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role, question
             ..row.relation
         });
     }
-    let mut facts = Facts { actors, relations, functions, definers, sights: None };
+    let mut facts = Facts { actors, relations, functions, definers, ..Facts::default() };
     // A superuser can become anybody, and is judged as itself.
     if role == Role::Anon && facts.actors.first()?.is_super {
         facts = facts.of_actors(&[0]);
     }
-    Some(Told { identity, facts, is_wide: breadth == Breadth::Wide })
+    let is_wide = breadth == Breadth::Wide;
+    Some(Told { identity, facts, is_wide, lacks_functions: calls && !is_wide })
+}
+
+/// The functions that policies call.
+pub(super) fn functions(documents: &Documents) -> Option<Vec<Function>> {
+    document(documents, "functions")
 }
 
 /// Who is logged in, and where.
 pub(super) fn identity(documents: &Documents) -> Option<Identity> {
-    let (user, session_user) = document(documents, "who")?;
-    Some(Identity { place: documents.get("place")?.clone(), user, session_user })
+    let (place, user, session_user): (serde_json::Value, _, _) = document(documents, "who")?;
+    Some(Identity { place: place.to_string(), user, session_user })
 }
 
 fn document<T: DeserializeOwned>(documents: &Documents, word: &str) -> Option<T> {
@@ -167,8 +179,7 @@ mod tests {
                 "options": ["fillfactor=90"], "hasChildren": {children}, "hasColumn": true, "access": []}}]"#
             );
             [
-                ("place", "[1]".to_owned()),
-                ("who", r#"["a", "b"]"#.to_owned()),
+                ("who", r#"[[1], "a", "b"]"#.to_owned()),
                 (
                     "actors",
                     r#"[{"name": "a", "isSelf": true, "super": false, "bypass": false, "powers": false,
@@ -193,12 +204,15 @@ mod tests {
                 && !is_told("r", "false", "true")
                 && !is_told("p", "false", "false")
         );
-        for word in ["functions", "policies", "who", "above"] {
+        for word in ["relations", "policies", "who", "above"] {
             let mut cut: Documents = documents("r", "false", "false");
             cut.remove(word);
             assert!(!told(&cut, Breadth::Table), "{word}");
         }
-        assert!(told(&documents("p", "true", "true"), Breadth::Wide));
+        let mut wide: Documents = documents("p", "true", "true");
+        assert!(told(&wide, Breadth::Wide));
+        wide.remove("functions");
+        assert!(!told(&wide, Breadth::Wide));
         assert!(!told(&documents("r", "false", "false"), Breadth::Identity));
     }
 

@@ -4,18 +4,20 @@
 -- by settings of the transaction. Only functions of pg_catalog are called. $TABLE, $COLUMN, $LOGIN are literals. Lines
 -- between `--[word` and `--]` are sent only to whom all the words fit: `anon` or `service`; `table` (the probed table
 -- alone), `wide` (with what is beneath and above it) and beside it `all` (every table with the tenant column).
-SELECT pg_catalog.set_config('boothds.table',
-    coalesce(pg_catalog.to_regclass($TABLE)::pg_catalog.oid::pg_catalog.text, '0'), true),
-  pg_catalog.set_config('search_path', 'pg_catalog', true);
-SELECT 'place' AS document, json_build_array(encode(timestamptz_send(pg_postmaster_start_time()), 'hex'), inet_server_addr(),
-    inet_server_port(), current_database(), current_setting('boothds.table'))::text;
-SELECT 'who' AS document, json_build_array(current_user, session_user)::text,
-  -- Before PostgreSQL 16 every member may switch.
-  set_config('boothds.switch', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END, true);
---[catalogue table
-SELECT set_config('boothds.family', concat('{', current_setting('boothds.table'), '}'), true),
-  set_config('boothds.above', '{}', true), set_config('boothds.scope', concat('{', current_setting('boothds.table'), '}'), true);
+SELECT 'who' AS document, pg_catalog.json_build_array(pg_catalog.json_build_array(pg_catalog.pg_postmaster_start_time(),
+    pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), pg_catalog.current_database(),
+    pg_catalog.set_config('boothds.table',
+      coalesce(pg_catalog.to_regclass($TABLE)::pg_catalog.oid::pg_catalog.text, '0'), true)),
+    current_user, session_user)::pg_catalog.text,
+--[table
+  pg_catalog.set_config('boothds.scope', pg_catalog.concat('{', pg_catalog.current_setting('boothds.table'), '}'), true),
 --]
+--[catalogue
+  -- Before PostgreSQL 16 every member may switch.
+  pg_catalog.set_config('boothds.switch', CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+    OPERATOR(pg_catalog.>=) 160000 THEN 'SET' ELSE 'MEMBER' END, true),
+--]
+  pg_catalog.set_config('search_path', 'pg_catalog', true);
 --[catalogue wide
 WITH RECURSIVE
 family AS (
@@ -73,9 +75,16 @@ SELECT 'relations' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relrowsecurity AS rls,
     c.relforcerowsecurity AS force, c.reloptions AS options, c.relhassubclass AS "hasChildren",
     a.attnum IS NOT NULL AS "hasColumn", format_type(a.atttypid, a.atttypmod) AS type,
+--]
+--[catalogue table
+    0 AS rank,
+--]
+--[catalogue wide
     CASE WHEN c.oid = current_setting('boothds.table')::oid THEN 0
       WHEN c.oid = ANY (current_setting('boothds.family')::oid[]) THEN 1
       WHEN c.oid = ANY (current_setting('boothds.above')::oid[]) OR c.relkind IN ('v', 'm') THEN 2 ELSE 3 END AS rank,
+--]
+--[catalogue
     (SELECT json_agg(y) FROM (
       SELECT number - 1 AS actor,
         usage AND has_any_column_privilege(b.oid, c.oid, 'SELECT') AS read,
@@ -100,6 +109,8 @@ SELECT 'policies' AS document, coalesce(json_agg(x), '[]')::text FROM (
     pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS check
   FROM pg_policy WHERE polrelid = ANY (current_setting('boothds.scope')::oid[]) ORDER BY polname
 ) x;
+--]
+--[functions
 -- The bodies of the functions that policies call, to be read, not called.
 SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT n.nspname || '.' || f.proname AS name, CASE f.prolang WHEN 14 THEN 'sql' ELSE 'another' END AS language,

@@ -33,6 +33,8 @@ pub(super) struct Told {
     pub(super) facts: Facts,
     /// Whether it took a round trip of its own.
     pub(super) is_wide: bool,
+    /// Whether the policies call functions that are still to be asked for.
+    pub(super) lacks_functions: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +93,9 @@ impl Exchange {
         let is_here = told.identity.place == identity.place;
         let is_it = identity.user == self.login && identity.session_user == self.login;
         let facts = if is_here && is_it { told.facts.as_login(&self.login) } else { None }?;
-        Some(Told { identity: identity.clone(), facts, is_wide: told.is_wide })
+        // The service asks for the functions as well, for both.
+        let facts = Facts { functions_of_service: told.lacks_functions, ..facts };
+        Some(Told { identity: identity.clone(), facts, lacks_functions: false, ..*told })
     }
 }
 
@@ -135,10 +139,17 @@ mod tests {
         let actor = |name: &str, is_self| Actor { name: name.to_owned(), is_self, ..Actor::default() };
         let facts =
             Facts { actors: vec![actor("service", true), actor("anon_login", false)], ..Facts::default() };
-        exchange.tell(&Told { identity: identity("here", "service", "service"), facts, is_wide: false });
+        exchange.tell(&Told {
+            identity: identity("here", "service", "service"),
+            facts,
+            is_wide: false,
+            lacks_functions: true,
+        });
         // Told is told, also to one who comes later.
         exchange.close();
-        assert_eq!(exchange.learn(&own, second).await.unwrap().facts.actors[0].name, "anon_login");
+        let told = exchange.learn(&own, second).await.unwrap();
+        assert_eq!(told.facts.actors[0].name, "anon_login");
+        assert!(told.facts.functions_of_service && !told.lacks_functions);
         for other in [
             identity("there", "anon_login", "anon_login"),
             identity("here", "anon", "anon_login"),

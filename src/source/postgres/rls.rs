@@ -100,8 +100,9 @@ impl Inquiry<'_> {
         }
         let _ = self.progress.facts.set(told.facts.clone());
         let looks = looks::looks(&told.facts, *role, question, self.has_rows);
-        let sights = self.look(&looks, &told).await;
-        Ok(Evidence::Postgres(Box::new(Facts { sights: Some(sights), ..told.facts })))
+        let mut facts = told.facts.clone();
+        facts.sights = Some(self.look(&looks, &told, &mut facts).await);
+        Ok(Evidence::Postgres(Box::new(facts)))
     }
 
     /// What is known already: from the plain answer, or from the service credential.
@@ -129,14 +130,16 @@ impl Inquiry<'_> {
     }
 
     /// Looks; the failure if that ended early, so that nothing is known by sight.
-    async fn look(&mut self, looks: &[Look], told: &Told) -> Result<Vec<Sight>, Failure> {
+    async fn look(&mut self, looks: &[Look], told: &Told, facts: &mut Facts) -> Result<Vec<Sight>, Failure> {
         let Asked { role, question, .. } = self.asked;
         // A pooler may lead the next transaction elsewhere.
-        let identity = catalogue::text(Breadth::Identity, *role, question, None);
+        let breadth = if told.lacks_functions { Breadth::Functions } else { Breadth::Identity };
+        let identity = catalogue::text(breadth, *role, question, None);
         let identity = format!("SAVEPOINT who; {identity} ROLLBACK TO who; ");
         let mut before = "";
         if looks::are_simple(looks) && !told.is_wide {
             let heard = self.message(&format!("{identity} {} ROLLBACK", looks::plain(looks)), before).await;
+            facts.functions.extend(catalogue::functions(&heard.documents).unwrap_or_default());
             match &heard.error {
                 None => return seen(looks, heard.looks, &heard.documents, told),
                 Some(error) if failed_in_sql(error) => before = "ROLLBACK; ",
@@ -147,6 +150,9 @@ impl Inquiry<'_> {
             }
         }
         let heard = self.message(&format!("{identity} {}; ROLLBACK", looks::block(looks)), before).await;
+        if facts.functions.is_empty() {
+            facts.functions.extend(catalogue::functions(&heard.documents).unwrap_or_default());
+        }
         if let Some(error) = &heard.error {
             self.roll_back().await;
             return Err(self.failure(error));
