@@ -18,6 +18,7 @@ mod postgres_source;
 mod rls_generated;
 mod rls_postgres;
 mod rls_supabase;
+mod rls_trips;
 mod rotation;
 mod sealed_form;
 mod secrecy;
