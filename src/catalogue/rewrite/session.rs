@@ -23,7 +23,20 @@ use crate::sanitize::printable;
 use crate::secret::Secret;
 
 /// The rows of each statement of a message, in their order.
-pub(super) type Results = Vec<Vec<PgRow>>;
+#[derive(Default)]
+pub(super) struct Results {
+    rows: Vec<Vec<PgRow>>,
+    /// How many rows the last statement was about, as the server says.
+    pub(super) affected: u64,
+}
+
+impl std::ops::Deref for Results {
+    type Target = [Vec<PgRow>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.rows
+    }
+}
 
 /// A message, and where its answer goes.
 type Job = (Secret, oneshot::Sender<Result<Results, sqlx::Error>>);
@@ -269,18 +282,17 @@ async fn serve(mut connection: PgConnection, mut inbox: mpsc::Receiver<Job>) {
 
 async fn collect(connection: &mut PgConnection, sql: &str) -> Result<Results, sqlx::Error> {
     let mut stream = connection.fetch_many(raw_sql(sql));
-    let mut results = vec![Vec::new()];
+    let mut results = Results::default();
+    let mut rows = Vec::new();
     while let Some(item) = stream.try_next().await? {
         match item {
-            Either::Left(_) => results.push(Vec::new()),
-            Either::Right(row) => {
-                if let Some(rows) = results.last_mut() {
-                    rows.push(row);
-                }
+            Either::Left(done) => {
+                results.affected = done.rows_affected();
+                results.rows.push(std::mem::take(&mut rows));
             }
+            Either::Right(row) => rows.push(row),
         }
     }
-    results.pop();
     Ok(results)
 }
 

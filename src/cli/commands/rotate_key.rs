@@ -138,7 +138,10 @@ impl Run<'_> {
         let address = rewriter.address().to_owned();
         let report =
             Report { address, dry_run: args.dry_run, from: rotation.from(), to: rotation.to(), start };
-        let plan = self.plan(&report, &mut rewriter, output, interrupt).await?;
+        let plan = match self.begins_with_plan() {
+            true => Some(self.plan(&report, &mut rewriter, output, interrupt).await?),
+            false => failure::unknown_choices(args, &mut rewriter).await.map(|()| None)?,
+        };
         let mut backup = match &args.backup {
             Some(file) if !args.dry_run => Some(Backup::create(file).map_err(failure::no_backup)?),
             _ => None,
@@ -148,12 +151,19 @@ impl Run<'_> {
             (false, None) => Manner::Whole,
             (false, Some(size)) => Manner::Batches(size),
         };
-        let progress = Progress::of_rotation_if_visible(plan.counts.with_key);
+        let tenants = plan.as_ref().map_or(0, |plan| plan.counts.with_key);
+        let progress = Progress::of_rotation_if_visible(tenants);
         let (applied, code) = watched(output, interrupt, progress, async |watch| {
             rotation.apply(&mut rewriter, manner, backup.as_mut(), watch).await
         })
         .await?;
         match applied {
+            Ok(outcome) if outcome.counts.with_key == 0 => {
+                if let Some(backup) = backup {
+                    let _ = backup.discard();
+                }
+                Err(failure::kept(failure::nothing_stored(&report.address), keys, args))
+            }
             Ok(outcome) => {
                 if let Some(Err(error)) = backup.map(Backup::finish) {
                     output.warning(&format!(
@@ -178,10 +188,21 @@ impl Run<'_> {
                 }
                 if stop.extent != Extent::Nothing {
                     announce(resolved, output, interrupt).await;
+                } else if plan.is_none() && matches!(stop.cause, Cause::Undecided(_)) {
+                    // It stopped at the first of them.
+                    self.plan(&report, &mut rewriter, output, interrupt).await?;
                 }
                 Err(stopped(stop, code, resolved, args))
             }
         }
+    }
+
+    /// Whether everything is to be read before anything is locked: for the question; and before a first batch is committed,
+    /// which a value in a later one that needs a decision could not undo. Otherwise such a value is met on the way, and
+    /// all is rolled back.
+    fn begins_with_plan(&self) -> bool {
+        let asks = !self.args.yes && !self.args.dry_run;
+        asks || self.args.batch_size.is_some() && !self.args.dry_run
     }
 
     /// What there is to do, when nothing is in the way and nobody says no.
@@ -228,6 +249,7 @@ async fn watched<T>(
 ) -> Result<(T, Option<ExitCode>), CliError> {
     let (stop, heard) = watch::channel(false);
     let mut tell = |news: News| match news {
+        News::Found(count) => progress.expect(count),
         News::Done(count) => progress.advance_by(count),
         News::Proving => progress.say("(reading everything back)"),
         News::Again => progress.reset(),
