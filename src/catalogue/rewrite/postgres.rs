@@ -20,12 +20,13 @@ use crate::tenant::TenantId;
 
 /// How many rows are locked in one round trip that gives back nothing of them.
 const LOCKED_AT_ONCE: u64 = 10_000;
-
 /// How many versions are read in one round trip.
 const VERSIONS_AT_ONCE: u32 = 4000;
 
-/// What is done when rows are locked, in words.
+/// What is done with rows, in words.
 const LOCK: &str = "lock the rows of tenants";
+const READ: &str = "read the rows of tenants";
+const WRITE: &str = "write the keys of tenants";
 
 /// The pause between two attempts to learn how a commit ended.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
@@ -89,7 +90,7 @@ impl PostgresRewriter {
         let answer =
             self.session.begin(&Transaction { options: &self.options, writes, guards: false }).await?;
         if writes {
-            self.session.ask("read the rows of tenants", self.table.probe_policies()).await?;
+            self.session.ask(READ, self.table.probe_policies()).await?;
         }
         self.number = if writes { text(&answer, 0) } else { None };
         Ok(())
@@ -128,14 +129,12 @@ impl PostgresRewriter {
             "DECLARE {cursor} NO SCROLL CURSOR FOR {}; FETCH {limit} FROM {cursor}",
             self.table.all()
         );
-        let answer = self.session.ask("read the rows of tenants", sql).await?;
+        let answer = self.session.ask(READ, sql).await?;
         Ok(rows(answer.last()))
     }
 
     pub(super) async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
-        let sql = format!("FETCH {limit} FROM {}", self.cursor());
-        let answer = self.session.ask("read the rows of tenants", sql).await?;
-        Ok(rows(answer.last()))
+        Ok(rows(self.session.ask(READ, self.fetch(limit)).await?.last()))
     }
 
     /// A name of its own for each cursor: a transaction may read everything more than once.
@@ -146,6 +145,10 @@ impl PostgresRewriter {
 
     fn cursor(&self) -> String {
         format!("boothds_{}", self.cursors)
+    }
+
+    fn fetch(&self, limit: u32) -> String {
+        format!("FETCH {limit} FROM {}", self.cursor())
     }
 
     pub(super) async fn lock_all(&mut self) -> Result<u64, RewriteError> {
@@ -169,21 +172,17 @@ impl PostgresRewriter {
         match next {
             Next::Nothing => Ok(Vec::new()),
             Next::Behind(after, limit) => self.lock(Some(after), limit).await,
-            Next::OfAll(limit) => {
-                let sql = format!("FETCH {limit} FROM {}", self.cursor());
-                Ok(rows(self.session.ask(LOCK, sql).await?.last()))
-            }
+            Next::OfAll(limit) => Ok(rows(self.session.ask(LOCK, self.fetch(limit)).await?.last())),
         }
     }
 
     pub(super) async fn stand(&mut self, versions: &Versions) -> Result<Option<RowCounts>, RewriteError> {
         let Some(expected) = versions.count() else { return Ok(None) };
         let cursor = self.new_cursor();
-        let fetch = format!("FETCH {VERSIONS_AT_ONCE} FROM {cursor}");
-        let mut sql = format!("{}; {fetch}", self.table.versions(&cursor));
+        let mut sql = format!("{}; {}", self.table.versions(&cursor), self.fetch(VERSIONS_AT_ONCE));
         let mut counts = RowCounts::default();
         loop {
-            let answer = self.session.ask("read the rows of tenants", sql).await?;
+            let answer = self.session.ask(READ, sql).await?;
             let Some(rows) = answer.last().filter(|rows| !rows.is_empty()) else { break };
             for row in rows {
                 counts.total += 1;
@@ -194,7 +193,7 @@ impl PostgresRewriter {
                     return Ok(None);
                 }
             }
-            sql = fetch.clone();
+            sql = self.fetch(VERSIONS_AT_ONCE);
         }
         Ok((counts.with_key == expected).then_some(counts))
     }
@@ -209,7 +208,7 @@ impl PostgresRewriter {
     }
 
     pub(super) async fn named(&mut self, ids: &[&str], locked: bool) -> Result<Vec<StoredRow>, RewriteError> {
-        let operation = if locked { LOCK } else { "read the rows of tenants" };
+        let operation = if locked { LOCK } else { READ };
         let answer = self.session.ask(operation, self.table.named(ids, locked)).await?;
         Ok(rows(answer.last()))
     }
@@ -229,12 +228,15 @@ impl PostgresRewriter {
         let page = match next {
             Next::Nothing => String::new(),
             Next::Behind(after, limit) => self.table.page(Some(after), limit),
-            Next::OfAll(limit) => format!("FETCH {limit} FROM {}", self.cursor()),
+            Next::OfAll(limit) => self.fetch(limit),
         };
         let message = self.table.update(changes, &page);
         let answer = match self.session.send(message).await {
             Ok(answer) => answer,
-            Err(trouble) => return Err(self.session.explain("write the keys of tenants", trouble).await),
+            Err(trouble) => {
+                let values: Vec<Secret> = changes.iter().flat_map(Change::values).cloned().collect();
+                return Err(self.session.explain_without(&values, WRITE, trouble).await);
+            }
         };
         let stored = answer.first().map(|rows| rows.iter().filter_map(stored).collect());
         let rows = match next {
@@ -356,9 +358,8 @@ impl PostgresRewriter {
     /// The rows of a page in the order of the primary key: of the last one, its place.
     fn page(&self, page: Option<&Vec<PgRow>>) -> Vec<StoredRow> {
         let mut found = rows(page);
-        if let (Some(last), Some(id)) =
-            (found.last_mut(), page.and_then(|page| page.last()).and_then(|row| bytes(row, 1)))
-        {
+        let id = page.and_then(|page| bytes(page.last()?, 1));
+        if let (Some(last), Some(id)) = (found.last_mut(), id) {
             last.place = Some(self.table.place(id));
         }
         found

@@ -193,7 +193,7 @@ impl Session {
         match self.send(Secret::new(sql)).await {
             Ok(answer) if text(&answer, 0).as_deref() == Some("1") => Ok(()),
             Ok(_) => Err(lost(Failure::new(FailureClass::Closed))),
-            Err(trouble) => Err(lost(self.failure(&trouble))),
+            Err(trouble) => Err(lost(self.failure(&trouble, &[]))),
         }
     }
 
@@ -208,8 +208,18 @@ impl Session {
 
     /// The words for an error.
     pub(super) async fn explain(&mut self, operation: &'static str, trouble: Trouble) -> RewriteError {
+        self.explain_without(&[], operation, trouble).await
+    }
+
+    /// The same without these texts: a function of a trigger may cast a stored value, and the server then quotes it.
+    pub(super) async fn explain_without(
+        &mut self,
+        values: &[Secret],
+        operation: &'static str,
+        trouble: Trouble,
+    ) -> RewriteError {
         let address = self.target.address.clone();
-        let source = self.failure(&trouble);
+        let source = self.failure(&trouble, values);
         let Trouble::Driver(error) = &trouble else { return RewriteError::Lost { address, source } };
         let Some(database) = server_error(error) else { return RewriteError::Lost { address, source } };
         if !spoken(error) {
@@ -233,12 +243,13 @@ impl Session {
         RewriteError::Refused { operation, address, source }
     }
 
-    fn failure(&self, trouble: &Trouble) -> Failure {
+    fn failure(&self, trouble: &Trouble, values: &[Secret]) -> Failure {
         match trouble {
             Trouble::Apart(why) => late(*why, QUERY_LIMIT + self.lock_timeout),
             Trouble::Driver(sqlx::Error::WorkerCrashed) => Failure::new(FailureClass::Closed),
             Trouble::Driver(error) => {
-                let mut failure = diagnosis::postgres(error, &self.target.passwords);
+                let secrets = [&self.target.passwords, values].concat();
+                let mut failure = diagnosis::postgres(error, &secrets);
                 // These classes speak of the table that a test of a tenant asks.
                 if matches!(
                     failure.class,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Place, RewriteOptions};
+use super::{Change, Place, RewriteOptions, StoredKey};
 use crate::secret::Secret;
 use crate::sql::postgres_literal;
 use crate::tenant::{Role, TenantId};
@@ -267,15 +267,24 @@ fn push_list<'t>(sql: &mut String, texts: impl Iterator<Item = Option<&'t str>>)
 }
 
 /// Whether a text can stand in a list, and in a literal of any form, without an escape. One that is empty would be null.
+/// Every byte is looked at, also behind one that cannot: without an end in between they are taken many at a time.
 fn is_bare(text: &Secret) -> bool {
-    !text.is_empty()
-        && text
-            .expose()
-            .bytes()
-            .all(|b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' | b':'))
+    let is_bare = |b: u8| b.is_ascii_alphanumeric() | (b == b'+') | (b == b'/') | (b == b'=') | (b == b':');
+    !text.is_empty() && text.expose().bytes().fold(true, |bare, b| bare & is_bare(b))
 }
 
 impl Change {
+    /// Every text that the row held or is to hold.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Secret> {
+        [Role::Anon, Role::Service].into_iter().flat_map(|role| {
+            let old = match self.row.key(role) {
+                Some(StoredKey::Text(old)) => Some(old),
+                _ => None,
+            };
+            old.into_iter().chain(self.new_key(role))
+        })
+    }
+
     /// The new key of a role.
     #[must_use]
     pub fn new_key(&self, role: Role) -> Option<&Secret> {

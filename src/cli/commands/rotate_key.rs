@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::catalogue::rewrite::{RewriteOptions, Rewriter};
+use crate::catalogue::rewrite::{RewriteError, RewriteOptions, Rewriter};
 use crate::cli::args::{GlobalArgs, RotateKeyArgs, SealArg};
 use crate::cli::block_on;
 use crate::cli::confirm;
@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(
         return restore::run(file, args, &resolved, output);
     }
     refuse_existing_backup(args)?;
-    let keys = Keys::new(args, &resolved)?;
+    let keys = Keys::new(args, &resolved, || refuse_nothing_stored(args, &resolved))?;
     if keys.from.is_empty() {
         return Err(nothing_to_rotate_from(&keys));
     }
@@ -81,6 +81,27 @@ fn decisions(args: &RotateKeyArgs) -> Decisions {
 fn refuse_existing_backup(args: &RotateKeyArgs) -> Result<(), CliError> {
     let there = args.backup.as_ref().filter(|file| file.symlink_metadata().is_ok());
     there.map_or(Ok(()), |file| Err(failure::backup_exists(file)))
+}
+
+/// Looks for a stored key before one is made for them. Whatever else is in the way, a database that cannot be reached
+/// above all, is said later: the key is durable then, and the next run takes it.
+fn refuse_nothing_stored(args: &RotateKeyArgs, resolved: &Resolved) -> Result<(), CliError> {
+    let url = resolved.database_url()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| CliError::io("cannot start the runtime", &source))?;
+    let found = runtime.block_on(async {
+        let mut rewriter = Rewriter::open(&url.value, options(args)).await?;
+        rewriter.begin_reading().await?;
+        let counts = rewriter.counts().await?;
+        let address = rewriter.address().to_owned();
+        rewriter.close().await;
+        Ok::<_, RewriteError>((counts.with_key, address))
+    });
+    runtime.shutdown_background();
+    match found {
+        Ok((0, address)) => Err(failure::nothing_stored(&address)),
+        _ => Ok(()),
+    }
 }
 
 fn nothing_to_rotate_from(keys: &Keys) -> CliError {
