@@ -22,6 +22,8 @@ mod rls_trips;
 mod rotation;
 mod sealed_form;
 mod secrecy;
+#[cfg(feature = "dashboard")]
+mod serve;
 mod settings;
 mod state_redis;
 mod state_sqlite;
