@@ -48,6 +48,7 @@
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
 //! 5 report        ()                        the performance document: assembled, and read from an endpoint
 //! 6 demo          ()                        the embedded fleet
+//! 6 doctor        ()                        the checks of one installation, composed from the floors below
 //! 8 cli           ()                        args, resolve, error + hints, exit codes, output, commands
 //! ```
 //!
@@ -61,6 +62,7 @@ pub mod clock;
 pub mod credential;
 pub mod demo;
 pub mod diagnosis;
+pub mod doctor;
 pub mod driver;
 pub mod failure;
 pub mod finding;

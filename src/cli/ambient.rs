@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::config::Complaints;
 use super::error::CliError;
 use crate::secret::Secret;
 use crate::settings::{Knob, state_folder};
@@ -27,19 +28,21 @@ pub(super) struct Ambient {
 }
 
 impl Ambient {
-    /// Reads the environment.
+    /// Reads the environment; what is no text goes to `complaints`.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one reader of the environment that the lint names"
     )]
-    pub(super) fn read() -> Result<Self, CliError> {
+    pub(super) fn read(complaints: &mut Complaints) -> Result<Self, CliError> {
         let mut variables = Vec::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str().filter(|name| Knob::of_variable(name).is_some()) else { continue };
             let value = value
                 .into_string()
-                .map_err(|_| CliError::settings(format!("{name} in the environment is no UTF-8 text")))?;
-            variables.push((name.to_owned(), value));
+                .map_err(|_| CliError::settings(format!("{name} in the environment is no UTF-8 text")));
+            if let Some(value) = complaints.unless_error(value)? {
+                variables.push((name.to_owned(), value));
+            }
         }
         // The specification of the XDG folders wants relative paths to be ignored.
         let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -47,9 +50,10 @@ impl Ambient {
             let no_text = |_| CliError::settings(format!("{PROFILE} in the environment is no UTF-8 text"));
             name.into_string().map_err(no_text)
         });
+        let profile = complaints.unless_error(profile.transpose())?.flatten();
         Ok(Self {
             variables,
-            profile: profile.transpose()?.filter(|name| !name.is_empty()),
+            profile: profile.filter(|name| !name.is_empty()),
             has_supabase_url: std::env::var_os(SUPABASE_URL).is_some(),
             config_folder: folder("XDG_CONFIG_HOME")
                 .or_else(|| folder("HOME").map(|home| home.join(".config"))),

@@ -16,11 +16,13 @@ use crate::url::Kind;
 
 mod caches;
 mod choices;
+mod doctor;
 mod rotate_key;
 
 pub(super) use caches::{ClearCacheArgs, StatsArgs};
 pub(super) use choices::{FailOn, ReportArg, RlsArg, RoleArg};
 use choices::{ignored, report};
+pub(super) use doctor::{DoctorArgs, DoctorFailOn};
 pub(super) use rotate_key::{KeyArg, RotateKeyArgs, SealArg};
 
 /// Manage and test the data sources of a multi-tenant service
@@ -96,6 +98,7 @@ pub(super) enum Command {
     Stats(StatsArgs),
     ClearCache(ClearCacheArgs),
     RotateKey(Box<RotateKeyArgs>),
+    Doctor(DoctorArgs),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
