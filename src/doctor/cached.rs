@@ -5,11 +5,11 @@
 //! read.
 
 use super::fleet::{Seen, Short, of_id, of_row};
-use super::names::{Names, shown_name};
+use super::names::Tally;
 use super::{Installation, READING_LIMIT, Sink, count, skip, within};
 use crate::finding::{CheckCode, FindingCode};
 use crate::state::{Found, StateError, StateStore};
-use crate::tenant::TenantId;
+use crate::tenant::{Tenant, TenantId};
 
 const CODES: &[CheckCode] = &[CheckCode::CacheSame, CheckCode::CacheGone, CheckCode::CacheRefused];
 /// So many rows are looked at again at a time.
@@ -22,9 +22,9 @@ const AGAIN: usize = 10_000;
 struct Compared {
     same: u64,
     suspects: Vec<TenantId>,
-    refused: Names,
-    stale: Names,
-    gone: Names,
+    refused: Tally,
+    stale: Tally,
+    gone: Tally,
 }
 
 pub(super) async fn check(
@@ -33,9 +33,9 @@ pub(super) async fn check(
     store: Result<StateStore, String>,
     sink: &Sink,
 ) {
-    let seen = match &installation.ring {
-        Ok(_) => seen,
-        Err(_) => Err("without the encryption key no cached row is believed".to_owned()),
+    let seen = match (&installation.ring, seen) {
+        (Err(_), Ok(_)) => Err("without the encryption key no cached row is believed".to_owned()),
+        (_, seen) => seen,
     };
     let (seen, store) = match (seen, store) {
         (Ok(seen), Ok(store)) => (seen, store),
@@ -52,10 +52,10 @@ pub(super) async fn check(
             return;
         }
     };
-    let compared = within(READING_LIMIT, CODES, sink, compare(&seen, &store)).await;
+    let compared = within(READING_LIMIT, CODES, sink, compare(&seen, &store, sink)).await;
     store.close().await;
     match compared {
-        Some(Ok(compared)) => report(&compared, sink),
+        Some(Ok(compared)) => report(compared, sink),
         Some(Err(why)) => {
             sink.wrong(CheckCode::CacheSame, why);
             skip(&CODES[1..], "the cached rows could not be read", sink);
@@ -65,7 +65,7 @@ pub(super) async fn check(
     seen.catalogue.close().await;
 }
 
-async fn compare(seen: &Seen, store: &StateStore) -> Result<Compared, String> {
+async fn compare(seen: &Seen, store: &StateStore, sink: &Sink) -> Result<Compared, String> {
     let failed = |error: StateError| error.to_string();
     let mut compared = Compared::default();
     let mut place = None;
@@ -76,7 +76,9 @@ async fn compare(seen: &Seen, store: &StateStore) -> Result<Compared, String> {
                 Found::Row(row) if says(seen, &id) == Some(of_row(&row.tenant)) => compared.same += 1,
                 Found::Row(_) => compared.suspects.push(id),
                 Found::Nothing => {}
-                Found::Refused(_) => compared.refused.add(|| shown_name(id.as_str(), "")),
+                Found::Refused(_) => {
+                    compared.refused.add(CheckCode::CacheRefused.into(), &nameless(id), "", sink)
+                }
             }
         }
         place = next;
@@ -95,16 +97,24 @@ async fn compare(seen: &Seen, store: &StateStore) -> Result<Compared, String> {
             // A subdomain that is another tenant's id is none of it.
             match tenant.filter(|tenant| tenant.id == *id) {
                 Some(tenant) if tenant.says_the_same_as(&row.tenant) => compared.same += 1,
-                Some(tenant) => compared.stale.add(|| shown_name(tenant.id.as_str(), &tenant.subdomain)),
-                None => compared.gone.add(|| shown_name(id.as_str(), &row.tenant.subdomain)),
+                Some(tenant) => compared.stale.add(FindingCode::CacheStale.into(), &tenant, "", sink),
+                None => compared.gone.add(CheckCode::CacheGone.into(), &row.tenant, "", sink),
             }
         }
     }
     for id in rest {
-        let names = if says(seen, id).is_some() { &mut compared.stale } else { &mut compared.gone };
-        names.add(|| shown_name(id.as_str(), ""));
+        let tenant = nameless(id.clone());
+        match says(seen, id) {
+            Some(_) => compared.stale.add(FindingCode::CacheStale.into(), &tenant, "", sink),
+            None => compared.gone.add(CheckCode::CacheGone.into(), &tenant, "", sink),
+        }
     }
     Ok(compared)
+}
+
+/// A tenant of whom nothing but the id is known.
+fn nameless(id: TenantId) -> Tenant {
+    Tenant { id, name: String::new(), subdomain: String::new(), status: String::new(), source: None }
 }
 
 /// The digest of what the row of a tenant says, if there is one.
@@ -114,28 +124,20 @@ fn says(seen: &Seen, id: &TenantId) -> Option<Short> {
     seen.rows.get(at).map(|(_, says)| *says)
 }
 
-fn report(compared: &Compared, sink: &Sink) {
-    let message = |meaning: &str, names: &Names| {
-        format!("{meaning}: {} ({})", names.list(), count(names.number(), "row"))
-    };
+fn report(compared: Compared, sink: &Sink) {
     let same = count(compared.same, "cached row");
-    sink.ok(
-        CheckCode::CacheSame,
-        format!("{same} of the state store say what the application database says"),
-    );
-    if !compared.stale.is_empty() {
-        let code = FindingCode::CacheStale;
-        let hint = "`boothds clear-cache TENANT`; until then services use an old address, key or status";
-        sink.wrong_so(code, message(code.meaning(), &compared.stale), hint);
-    }
-    for (code, names, otherwise) in [
-        (CheckCode::CacheGone, &compared.gone, "no cached row is of a tenant that is gone"),
-        (CheckCode::CacheRefused, &compared.refused, "every cached row was written by one of us"),
+    sink.ok(CheckCode::CacheSame, format!("the same as the application database: {same}"));
+    let code = FindingCode::CacheStale;
+    let hint = "`boothds clear-cache TENANT`; until then services use an old address, key or status";
+    compared.stale.report_as(code.into(), code.meaning(), hint, "row", sink);
+    for (code, tally, otherwise) in [
+        (CheckCode::CacheGone, compared.gone, "no cached row is of a tenant that is gone"),
+        (CheckCode::CacheRefused, compared.refused, "every cached row was written by one of us"),
     ] {
-        if names.is_empty() {
+        if tally.is_empty() {
             sink.ok(code, otherwise);
         } else {
-            sink.wrong(code, message(code.meaning(), names));
+            tally.report(code, "row", sink);
         }
     }
 }

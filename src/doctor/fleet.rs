@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::stored::{Stored, Unknown};
 use super::{Installation, Options, READING_LIMIT, Sink, chain, skip, within};
 use crate::catalogue::{Catalogue, CatalogueError};
-use crate::cipher::inspect;
+use crate::cipher::{KeyState, inspect};
 use crate::finding::CheckCode;
 use crate::probe::{Looked, Offline, ProbeOptions, Prober};
 use crate::secret::Secret;
@@ -152,9 +152,11 @@ fn judge(prober: Option<&Prober>, tenant: Tenant) -> Judged {
         Some(prober) => prober.look(&tenant),
         None => by_form(&tenant),
     };
-    let stored =
-        tenant.source.iter().flat_map(|source| [Role::Service, Role::Anon].map(|role| source.key(role)));
-    let sealed = stored.flatten().map(|key| short(&[key.expose().as_bytes()])).collect();
+    // Of what is sealed: each sealing is unique, a plaintext is not.
+    let is_sealed = |state| matches!(state, KeyState::Sealed | KeyState::PreviousKey);
+    let keys = offline.iter().flat_map(|offline| &offline.keys).filter(|(_, looked)| is_sealed(looked.state));
+    let stored = keys.filter_map(|(role, _)| tenant.source.as_ref()?.key(*role));
+    let sealed = stored.map(|key| short(&[key.expose().as_bytes()])).collect();
     Judged { row: (of_id(&tenant.id), of_row(&tenant)), offline, sealed, tenant }
 }
 

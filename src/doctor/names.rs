@@ -44,7 +44,9 @@ impl Names {
     /// `acme, birch and 3 more`.
     pub(super) fn list(&self) -> String {
         let more = self.all - u64::try_from(self.shown.len()).unwrap_or(0);
-        let names = self.shown.join(", ");
+        let mut names = self.shown.clone();
+        names.sort();
+        let names = names.join(", ");
         if more == 0 { names } else { format!("{names} and {more} more") }
     }
 }

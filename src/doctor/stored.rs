@@ -204,9 +204,15 @@ impl Stored {
 
     /// `a and b; c and d; and 3 more`.
     fn named(&self, pairs: &[(u32, u32)]) -> String {
-        let names = pairs.iter().take(NAMED);
-        let names = names.map(|(a, b)| format!("{} and {}", self.fleet.name_of(*a), self.fleet.name_of(*b)));
-        let names: Vec<String> = names.collect();
+        let names = pairs.iter().take(NAMED).map(|(a, b)| {
+            let mut both = [self.fleet.name_of(*a), self.fleet.name_of(*b)];
+            both.sort_unstable();
+            both.join(" and ")
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        // Both keys of a row are copied together.
+        names.dedup();
         let more = pairs.len().saturating_sub(NAMED);
         let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
         format!("{}{rest}", names.join("; "))

@@ -29,9 +29,12 @@ fn columns(table: &Table, sink: &Sink) {
     let without: Vec<&str> = OPTIONAL.into_iter().filter(|name| table.column(name).is_none()).collect();
     let without = match without.as_slice() {
         [] => String::new(),
-        names => format!("; {} are not there, and not needed", names.join(", ")),
+        names => format!("; it is without {}, which nothing here needs", names.join(", ")),
     };
-    sink.ok(CheckCode::TenantsColumns, format!("{} has every column{without}", printable(&table.name)));
+    sink.ok(
+        CheckCode::TenantsColumns,
+        format!("{} has every column that is needed{without}", printable(&table.name)),
+    );
 }
 
 fn types(facts: &Facts, table: &Table, sink: &Sink) {
@@ -91,15 +94,12 @@ fn constraint(table: &Table, sink: &Sink) {
             sink.ok(CODE, format!("{} keeps data sources complete", printable(name)));
         }
         Some((name, false)) => {
-            let message = format!("{} was never validated, and {half} break it", printable(name));
+            let message = format!("{} was never validated; against it: {half}", printable(name));
             let hint = "complete those rows, then ALTER TABLE tenants VALIDATE CONSTRAINT …";
             sink.wrong_so(CODE, message, hint);
         }
         None if table.half_sources > 0 => {
-            sink.wrong(
-                CODE,
-                format!("no constraint keeps data sources complete, and {half} have half a one"),
-            );
+            sink.wrong(CODE, format!("no constraint keeps data sources complete; incomplete: {half}"));
         }
         None => sink.wrong(CODE, "no constraint keeps data sources complete"),
     }
@@ -111,7 +111,7 @@ fn uniqueness(table: &Table, sink: &Sink) {
     } else if table.shared_subdomains > 0 {
         let shared = count(table.shared_subdomains, "subdomain");
         let message =
-            format!("no unique index over the subdomain, and more than one tenant has the same: {shared}");
+            format!("there is no unique index over the subdomain; had by several tenants: {shared}");
         let hint = "give each tenant its own subdomain, then create the index that `boothds doctor --print-sql` prints";
         sink.wrong_so(CheckCode::TenantsSubdomain, message, hint);
     } else if table.column("subdomain").is_some() {
@@ -132,8 +132,7 @@ fn uniqueness(table: &Table, sink: &Sink) {
         (true, false, 0) => sink.skipped(CODE, "there is no column `id`"),
         (true, false, unfit) => {
             let rows = count(unfit, "row");
-            let message =
-                format!("the column `id` is no primary key, and {rows} have no id or one that others have");
+            let message = format!("the column `id` is no primary key; without an id of its own: {rows}");
             sink.wrong_so(
                 CODE,
                 message,

@@ -104,6 +104,11 @@ fn type_for(column: &str, value: &[Token], body: &str) -> &'static str {
             .iter()
             .any(|name| token.is_word(name))
     });
+    let is_setting =
+        |token: &Token| ["current_setting", "nullif", "coalesce"].iter().any(|name| token.is_word(name));
+    if cast.is_none() && value.first().is_some_and(is_setting) {
+        return "text";
+    }
     match (cast.as_deref(), column) {
         (Some("inet"), _) | (None, "ip_address" | "client_ip") => "inet",
         (Some("uuid"), _) | (None, "user_id" | "tenant_id") => "uuid",

@@ -20,7 +20,7 @@ const SERVER: &str = "SELECT current_setting('server_version'), current_setting(
      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)::text, \
      (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())::text, pg_backend_pid()::text";
 
-const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text";
+const CLOCK: &str = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint::text";
 
 /// One row, or none without the table. A constraint under another name counts, and so does a unique index on the
 /// subdomain in lower case.
