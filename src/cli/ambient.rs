@@ -17,6 +17,8 @@ const SUPABASE_URL: &str = "NEXT_PUBLIC_SUPABASE_URL";
 pub(super) struct Ambient {
     /// The variables that are settings. Not `Debug`-printed by anybody: the values may be secrets.
     pub(super) variables: Vec<(String, String)>,
+    /// The names of others that look like settings and are none.
+    pub(super) unknown: Vec<String>,
     /// `BOOTHDS_PROFILE`.
     pub(super) profile: Option<String>,
     /// Whether `NEXT_PUBLIC_SUPABASE_URL` is set.
@@ -34,8 +36,9 @@ impl Ambient {
         reason = "this is the one reader of the environment that the lint names"
     )]
     pub(super) fn read(complaints: &mut Complaints) -> Result<Self, CliError> {
-        let mut variables = Vec::new();
+        let (mut variables, mut unknown) = (Vec::new(), Vec::new());
         for (name, value) in std::env::vars_os() {
+            unknown.extend(name.to_str().filter(|name| is_unknown(name)).map(str::to_owned));
             let Some(name) = name.to_str().filter(|name| Knob::of_variable(name).is_some()) else { continue };
             let value = value
                 .into_string()
@@ -53,6 +56,7 @@ impl Ambient {
         let profile = complaints.unless_error(profile.transpose())?.flatten();
         Ok(Self {
             variables,
+            unknown,
             profile: profile.filter(|name| !name.is_empty()),
             has_supabase_url: std::env::var_os(SUPABASE_URL).is_some(),
             config_folder: folder("XDG_CONFIG_HOME")
@@ -60,6 +64,11 @@ impl Ambient {
             state_folder: state_folder(folder("XDG_STATE_HOME"), folder("HOME")),
         })
     }
+}
+
+/// Whether a variable looks like a setting and is none.
+pub(super) fn is_unknown(name: &str) -> bool {
+    name != PROFILE && Knob::looks_like_one(name)
 }
 
 /// Whether a variable of a `.env` file is Supabase's public URL.

@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ambient::{Ambient, is_supabase_url};
+use super::ambient::{Ambient, is_supabase_url, is_unknown};
 use super::args::GlobalArgs;
 use super::config::{Complaints, ConfigFile, EnvFile};
 use super::error::CliError;
@@ -36,6 +36,8 @@ pub(super) struct Gathered {
     pub(super) state_folder: Option<PathBuf>,
     /// Whether the address of a Supabase project is known, by which no database can be reached.
     pub(super) has_supabase_url: bool,
+    /// Variables that look like settings and are none, and where they stand.
+    pub(super) unknown: Vec<String>,
     /// What is passed over.
     pub(super) warnings: Vec<String>,
     /// `DATABASE_URL` as the process and its files have it, whatever else names a database.
@@ -57,6 +59,8 @@ impl Gathered {
         let mut has_supabase_url = ambient.has_supabase_url;
         let plain = ambient.variables.iter().find(|(name, _)| name == "DATABASE_URL");
         let mut plain_database_url = plain.map(|(_, text)| Secret::new(text.clone()));
+        let odd = ambient.unknown.iter().map(|name| format!("{name} in the environment is no setting"));
+        let mut unknown: Vec<String> = odd.collect();
         let mut secret_files = Vec::new();
         let mut warnings = Vec::new();
 
@@ -72,6 +76,8 @@ impl Gathered {
         };
         for (file, by_flag) in env_files {
             let Some(file) = file else { continue };
+            let odd = file.names.iter().filter(|name| is_unknown(name));
+            unknown.extend(odd.map(|name| format!("{name} in {} is no setting", file.path.display())));
             has_supabase_url |= file.names.iter().any(|name| is_supabase_url(name));
             plain_database_url = plain_database_url.or(file.database_url);
             secret_files.push(file.path);
@@ -102,6 +108,7 @@ impl Gathered {
             environment: counts.1,
             state_folder: ambient.state_folder,
             has_supabase_url,
+            unknown,
             warnings,
             plain_database_url,
             secret_files,

@@ -40,6 +40,8 @@ pub struct Provenance {
     pub unusable: Vec<Problem>,
     /// Values that are not in effect because another has a higher rank.
     pub overruled: Vec<String>,
+    /// Variables that look like settings and are none, and where they stand.
+    pub unknown: Vec<String>,
     /// What DATABASE_URL names, masked, where another database is in effect.
     pub other_database: Option<String>,
     /// What to do when no URL of an application database is set.
@@ -59,6 +61,12 @@ pub(super) async fn check(installation: &Installation, sink: &Sink) {
     }
     for text in overruled {
         sink.wrong(CheckCode::SettingsOverruled, text.clone());
+    }
+    for text in &installation.provenance.unknown {
+        sink.wrong(CheckCode::SettingsUnknown, text.clone());
+    }
+    if installation.provenance.unknown.is_empty() {
+        sink.ok(CheckCode::SettingsUnknown, "every variable that looks like a setting is one");
     }
     if overruled.is_empty() {
         sink.ok(CheckCode::SettingsOverruled, "no setting is given twice with different values");

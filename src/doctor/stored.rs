@@ -28,6 +28,8 @@ pub(super) struct Stored {
     /// By the word of the class, for an order that stays.
     failures: BTreeMap<&'static str, (FailureClass, Tally)>,
     fleet: Fleet,
+    /// Those who could be compared.
+    compared: u64,
     sealed: Vec<(Short, u32)>,
 }
 
@@ -51,6 +53,7 @@ impl Stored {
             wrong: BTreeMap::new(),
             failures: BTreeMap::new(),
             fleet: Fleet::default(),
+            compared: 0,
             sealed: Vec::new(),
         }
     }
@@ -103,6 +106,7 @@ impl Stored {
         let number = self.fleet.name(&name);
         if let Some(fingerprint) = &offline.fingerprint {
             self.fleet.add(number, fingerprint);
+            self.compared += 1;
         }
         self.sealed.extend(sealed.into_iter().map(|digest| (digest, number)));
     }
@@ -115,8 +119,9 @@ impl Stored {
         } else {
             self.sealed_under(sink);
         }
-        self.copied(sink);
-        self.duplicates(sink);
+        let whole = !self.lost && unknown.missed == 0;
+        self.copied(whole, sink);
+        self.duplicates(whole, sink);
         for (code, tally) in std::mem::take(&mut self.wrong) {
             let what = if matches!(code, Code::Check(_)) { "key" } else { "case" };
             tally.report(code, what, sink);
@@ -128,14 +133,19 @@ impl Stored {
             tally.report_as(CheckCode::SourceUsable.into(), &meaning, class.hint(), "case", sink);
         }
         let sources = count(self.with_source, "data source");
-        if self.has_ring {
+        if self.has_ring && whole {
             if usable {
                 sink.ok(
                     CheckCode::SourceUsable,
                     format!("nothing in the rows of {sources} forbids using them"),
                 );
             }
-            sink.ok(CheckCode::Credentials, format!("the credentials of {sources} were judged"));
+            let opened = self.under.values().sum();
+            let judged = format!("what {} hold was judged", count(opened, "opened key"));
+            match (opened, self.keys) {
+                (0, 1..) => sink.skipped(CheckCode::Credentials, "no stored key could be opened"),
+                _ => sink.ok(CheckCode::Credentials, judged),
+            }
         }
         for (code, message) in [
             (CheckCode::StoredPlaintext, "no key is stored as plaintext"),
@@ -143,12 +153,14 @@ impl Stored {
             (CheckCode::StoredUnreadable, "no stored key is unreadable"),
             (CheckCode::StoredMissing, "no key is missing"),
         ] {
-            if !sink.has(code) && (self.has_ring || code != CheckCode::StoredUnreadable) {
+            if whole && !sink.has(code) && (self.has_ring || code != CheckCode::StoredUnreadable) {
                 sink.ok(code, message);
             }
         }
         let rest: Vec<CheckCode> = CODES.iter().copied().filter(|code| !sink.has(*code)).collect();
-        if unknown.ring {
+        if !whole {
+            skip(&rest, "not every row was read", sink);
+        } else if unknown.ring {
             skip(&rest, "there is no encryption key to open the stored keys with", sink);
         }
     }
@@ -171,22 +183,24 @@ impl Stored {
     }
 
     /// One sealed text in two rows: as each sealing is unique, one is a copy of the other.
-    fn copied(&mut self, sink: &Sink) {
+    fn copied(&mut self, whole: bool, sink: &Sink) {
         self.sealed.sort_unstable();
         let mut pairs = Vec::new();
         for same in self.sealed.chunk_by(|a, b| a.0 == b.0) {
             let first = same[0].1;
             pairs.extend(same[1..].iter().filter(|other| other.1 != first).map(|other| (first, other.1)));
         }
-        if pairs.is_empty() {
+        if pairs.is_empty() && whole {
             sink.ok(CheckCode::StoredCopied, "no sealed text stands in two rows");
+        }
+        if pairs.is_empty() {
             return;
         }
         let message = format!("{}: {}", CheckCode::StoredCopied.meaning(), self.named(&pairs));
         sink.wrong(CheckCode::StoredCopied, message);
     }
 
-    fn duplicates(&mut self, sink: &Sink) {
+    fn duplicates(&mut self, whole: bool, sink: &Sink) {
         if !self.has_ring {
             return;
         }
@@ -198,8 +212,13 @@ impl Stored {
                 sink.wrong(code, format!("{}: {}", code.meaning(), self.named(&own)));
             }
         }
-        let tenants = count(self.with_source, "tenant");
-        sink.ok(CheckCode::Duplicates, format!("{tenants} with a data source were compared with each other"));
+        if whole {
+            let tenants = count(self.compared, "tenant");
+            sink.ok(
+                CheckCode::Duplicates,
+                format!("{tenants} with a data source were compared with each other"),
+            );
+        }
     }
 
     /// `a and b; c and d; and 3 more`.

@@ -39,6 +39,8 @@ checks! {
         "correct the file or the variable that is named"
     SettingsValue "settings.value" Error "a setting has a value that it cannot take"
         "correct or remove it; a service that shares it reads something else than was meant, or nothing"
+    SettingsUnknown "settings.unknown" Warning "a variable looks like a setting and is none"
+        "is its name spelt right? `boothds man` lists them"
     SettingsOverruled "settings.overruled" Warning "a variable has another value than the one in effect"
         "remove one of the two, or name the right one with a flag"
     SettingsDatabaseUrl "settings.database-url" Warning "DATABASE_URL names another database than the one in effect"

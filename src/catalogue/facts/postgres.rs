@@ -18,7 +18,7 @@ use crate::url::is_this_machine;
 const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), \
      pg_is_in_recovery()::text, current_setting('transaction_read_only'), current_user::text, \
      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)::text, \
-     (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())::text, pg_backend_pid()::text";
+     (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())::text, pg_backend_pid()::text, inet_server_port()::text";
 
 const CLOCK: &str = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint::text";
 
@@ -119,6 +119,8 @@ pub(super) async fn read(url: &Secret, clock: Clock) -> Result<Facts, CatalogueE
 
     let table = table(&mut asker).await?;
     asker.close().await;
+    // Something stands between us and a server that listens elsewhere.
+    let is_relayed = said(8).parse() != Ok(target.options.get_port());
     let read_only = match (said(2).as_str(), said(3).as_str()) {
         ("true", _) => Some("it is a standby in recovery"),
         (_, "on") => Some("default_transaction_read_only is on"),
@@ -127,7 +129,7 @@ pub(super) async fn read(url: &Secret, clock: Clock) -> Result<Facts, CatalogueE
     let server = Server {
         version: format!("PostgreSQL {}", printable(&said(0))),
         version_number: said(1).parse().unwrap_or(0),
-        encryption: encryption(&target, pooled, said(6) == "true"),
+        encryption: encryption(&target, pooled || is_relayed, said(6) == "true"),
         pooled,
         read_only,
         role: Some((printable(&said(4)).into_owned(), said(5) == "true")),
@@ -137,7 +139,7 @@ pub(super) async fn read(url: &Secret, clock: Clock) -> Result<Facts, CatalogueE
 }
 
 /// What the server says of TLS is true of its own connection, which behind a pooler is not ours.
-fn encryption(target: &Target, pooled: bool, says_encrypted: bool) -> Encryption {
+fn encryption(target: &Target, relayed: bool, says_encrypted: bool) -> Encryption {
     let options = &target.options;
     let host = options.get_host();
     if options.get_socket().is_some() || host.starts_with('/') || is_this_machine(host) {
@@ -146,7 +148,7 @@ fn encryption(target: &Target, pooled: bool, says_encrypted: bool) -> Encryption
     match options.get_ssl_mode() {
         PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => Encryption::Encrypted,
         PgSslMode::Disable => Encryption::Clear,
-        PgSslMode::Allow | PgSslMode::Prefer if pooled => Encryption::Perhaps,
+        PgSslMode::Allow | PgSslMode::Prefer if relayed => Encryption::Perhaps,
         PgSslMode::Allow | PgSslMode::Prefer => {
             if says_encrypted {
                 Encryption::Encrypted

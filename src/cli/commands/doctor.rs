@@ -23,7 +23,8 @@ use crate::doctor::{
     schema_sql,
 };
 use crate::probe::DEFAULT_EXPIRING_WITHIN;
-use crate::settings::{KeySource, Layer, Origin, Settings, SettingsError};
+use crate::secret::Secret;
+use crate::settings::{KeySource, Layer, Origin, Settings, SettingsError, Sourced};
 use crate::state::Location;
 use crate::url::masked;
 
@@ -79,6 +80,7 @@ fn installation(global: &GlobalArgs) -> Result<Installation, CliError> {
             unreadable: errors.into_iter().map(problem).collect(),
             unusable,
             overruled: gathered.warnings.into_iter().chain(overruled).collect(),
+            unknown: gathered.unknown,
             other_database,
             database_hint: Some(database_hint(gathered.has_supabase_url).to_owned()),
             files: files.collect(),
@@ -119,7 +121,7 @@ fn settle(layers: &mut [Layer], unusable: &mut Vec<Problem>) -> Settings {
 /// What DATABASE_URL names where another database is in effect; said apart from the other values that do not count.
 fn other_database(
     settings: &Settings,
-    plain: Option<&crate::secret::Secret>,
+    plain: Option<&Secret>,
     overruled: Vec<String>,
 ) -> (Option<String>, Vec<String>) {
     let (Some(plain), Some(url)) = (plain, &settings.database_url) else { return (None, overruled) };
@@ -132,7 +134,15 @@ fn other_database(
 
 /// The keys. An earlier key that cannot be used does not hide the current one; its check says so.
 fn ring(settings: &mut Settings) -> Result<Arc<KeyRing>, Problem> {
+    let is_command = |key: &Sourced<KeySource>| matches!(key.value, KeySource::Command(_));
+    let printed = settings.encryption_key.as_ref().is_some_and(is_command);
     run_key_command(settings).map_err(problem)?;
+    if let (true, Some(Sourced { value: KeySource::Text(text), .. })) =
+        (printed, &mut settings.encryption_key)
+    {
+        // A newline at the end is how programs print.
+        *text = Secret::new(text.expose().trim_end_matches('\n').to_owned());
+    }
     let whole = KeyRing::from_settings(settings);
     let ring = whole.or_else(|error| {
         let alone = Settings { previous_keys: None, ..settings.clone() };

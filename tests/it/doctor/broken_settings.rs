@@ -16,7 +16,15 @@ const NUMBER: &str = "DATA_SOURCE_MAX_CLIENTS in the environment is not usable: 
 #[test]
 fn a_variable_that_is_wrong_is_named_and_nothing_else_is_hidden() {
     let patient = Patient::sqlite();
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
+        (
+            "DATA_SOURCE_MAX_CLIENT",
+            "5",
+            "settings.unknown",
+            "warning",
+            "DATA_SOURCE_MAX_CLIENT in the environment is no setting",
+            0,
+        ),
         ("DATA_SOURCE_MAX_CLIENTS", "50abc", "settings.value", "error", NUMBER, 1),
         ("DATA_SOURCE_MAX_CLIENTS", "NaN", "settings.value", "error", NUMBER, 1),
         (
