@@ -18,7 +18,7 @@ use crate::url::is_this_machine;
 const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), \
      pg_is_in_recovery()::text, current_setting('transaction_read_only'), current_user::text, \
      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)::text, \
-     (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())::text, pg_backend_pid()::text, inet_server_port()::text";
+     (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())::text, inet_server_port()::text";
 
 const CLOCK: &str = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint::text";
 
@@ -64,6 +64,9 @@ const RELATIONS: &str = "SELECT c.relname::text, n.nspname::text, quote_ident(n.
      AND EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
        WHERE t.tgrelid = to_regclass('tenants') AND NOT t.tgisinternal \
        AND position(lower(c.relname) IN lower(p.prosrc)) > 0) ORDER BY c.oid, x.what, x.place, x.name";
+
+/// How often two connections are asked by turns which of the server's they have.
+const ROUNDS: usize = 4;
 
 /// A connection that is handed from question to question.
 struct Asker<'t> {
@@ -111,16 +114,11 @@ pub(super) async fn read(url: &Secret, clock: Clock) -> Result<Facts, CatalogueE
     let there =
         there.first().and_then(|row| Timestamp::from_millisecond(row.first()?.as_ref()?.parse().ok()?).ok());
 
-    // A pooler in transaction mode serves a client that comes while another is idle with the connection of that one.
-    let mut second = Asker { target: &target, connection: None };
-    let other = second.ask("SELECT pg_backend_pid()::text").await?;
-    let pooled = other.first().and_then(|row| row.first().cloned().flatten()) == Some(said(7));
-    second.close().await;
-
+    let pooled = is_pooled(&mut asker).await?;
     let table = table(&mut asker).await?;
     asker.close().await;
     // Something stands between us and a server that listens elsewhere.
-    let is_relayed = said(8).parse() != Ok(target.options.get_port());
+    let is_relayed = said(7).parse() != Ok(target.options.get_port());
     let read_only = match (said(2).as_str(), said(3).as_str()) {
         ("true", _) => Some("it is a standby in recovery"),
         (_, "on") => Some("default_transaction_read_only is on"),
@@ -136,6 +134,22 @@ pub(super) async fn read(url: &Secret, clock: Clock) -> Result<Facts, CatalogueE
         clock: there.map(|there| (there, here)),
     };
     Ok(Facts { address: target.address.clone(), is_postgres: true, lag, server, table })
+}
+
+/// Whether two connections of ours, which are idle by turns, do not have one of the server's each: a pooler in
+/// transaction mode hands them around.
+async fn is_pooled(asker: &mut Asker<'_>) -> Result<bool, CatalogueError> {
+    const WHO: &str = "SELECT pg_backend_pid()::text";
+    let mut second = Asker { target: asker.target, connection: None };
+    let mut seen: [Vec<Vec<Option<String>>>; 2] = Default::default();
+    for _ in 0..ROUNDS {
+        seen[0].extend(asker.ask(WHO).await?);
+        seen[1].extend(second.ask(WHO).await?);
+    }
+    second.close().await;
+    let [own, other] = seen;
+    let changes = |pids: &[Vec<Option<String>>]| pids.windows(2).any(|pair| pair[0] != pair[1]);
+    Ok(changes(&own) || changes(&other) || own.iter().any(|pid| other.contains(pid)))
 }
 
 /// What the server says of TLS is true of its own connection, which behind a pooler is not ours.
