@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 mod fleet {
+    pub mod doctor;
     pub mod ground;
     pub mod login;
     pub mod memory;
@@ -19,7 +20,7 @@ mod measure;
 #[path = "../tests/it/support/mod.rs"]
 mod support;
 
-use fleet::{ground, login, memory, postgres, rest, start, trips};
+use fleet::{doctor, ground, login, memory, postgres, rest, start, trips};
 
 fn main() {
     // Cargo adds `--bench`.
@@ -36,6 +37,9 @@ fn main() {
     }
     if wants("rest") {
         rest::measure();
+    }
+    if wants("doctor") {
+        doctor::measure();
     }
     if wants("postgres") || wants("memory") {
         let databases = ground::databases(ground::DATABASES);

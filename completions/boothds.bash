@@ -28,6 +28,9 @@ _boothds() {
             boothds,demo)
                 cmd="boothds__subcmd__demo"
                 ;;
+            boothds,doctor)
+                cmd="boothds__subcmd__doctor"
+                ;;
             boothds,encrypt)
                 cmd="boothds__subcmd__encrypt"
                 ;;
@@ -70,6 +73,9 @@ _boothds() {
             boothds__subcmd__help,demo)
                 cmd="boothds__subcmd__help__subcmd__demo"
                 ;;
+            boothds__subcmd__help,doctor)
+                cmd="boothds__subcmd__help__subcmd__doctor"
+                ;;
             boothds__subcmd__help,encrypt)
                 cmd="boothds__subcmd__help__subcmd__encrypt"
                 ;;
@@ -107,7 +113,7 @@ _boothds() {
 
     case "${cmd}" in
         boothds)
-            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help"
+            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key doctor serve demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -324,6 +330,56 @@ _boothds() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        boothds__subcmd__doctor)
+            opts="-v -h --offline --all-tenants --rehearse --print-sql --ignore --fail-on --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "error warning" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --previous-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         boothds__subcmd__encrypt)
             opts="-v -h --file --lines --raw --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -371,7 +427,7 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help)
-            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help"
+            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key doctor serve demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -427,6 +483,20 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

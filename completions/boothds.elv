@@ -41,6 +41,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand stats 'Show how well the caches and pools of the running services serve'
             cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
             cand rotate-key 'Re-seal every stored key under another encryption key'
+            cand doctor 'Check the whole installation'
             cand serve 'Serve the dashboard, the performance document and Prometheus'' metrics'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
@@ -225,6 +226,26 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'boothds;doctor'= {
+            cand --ignore 'A check or finding that does not count, of one tenant or of all; can be repeated'
+            cand --fail-on 'What ends with exit code 1'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --offline 'Touch no data source; the application database and the state store are asked'
+            cand --all-tenants 'Test the data sources of all tenants, with row-level security'
+            cand --rehearse 'Try whether a key can be changed, in a transaction that is rolled back, waiting a second for a lock'
+            cand --print-sql 'Print the statements that mend the schema of the application database, and do nothing else'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'boothds;serve'= {
             cand --listen 'The address and port to listen on'
             cand --allowed-host 'A name under which it is reached besides its address and localhost, as HOST or HOST:PORT; can be repeated'
@@ -298,6 +319,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand stats 'Show how well the caches and pools of the running services serve'
             cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
             cand rotate-key 'Re-seal every stored key under another encryption key'
+            cand doctor 'Check the whole installation'
             cand serve 'Serve the dashboard, the performance document and Prometheus'' metrics'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
@@ -321,6 +343,8 @@ set edit:completion:arg-completer[boothds] = {|@words|
         &'boothds;help;clear-cache'= {
         }
         &'boothds;help;rotate-key'= {
+        }
+        &'boothds;help;doctor'= {
         }
         &'boothds;help;serve'= {
         }

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::tenant::{Tenant, TenantFilter, TenantId};
 
+pub mod facts;
+mod hint;
 mod postgres;
 mod query;
 pub mod rewrite;
@@ -166,6 +168,34 @@ impl Catalogue {
                 return Ok(Page { tenants, next });
             }
             wanted = wanted.saturating_mul(2);
+        }
+    }
+
+    /// The next tenants in the order of their ids, behind `after`: `limit` of them, or more where the next page could not
+    /// begin. With them the id to go on behind; none behind the last. Where `id` is no primary key rows with one id may
+    /// be passed over.
+    ///
+    /// # Errors
+    /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
+    pub async fn scan(
+        &self,
+        after: Option<&TenantId>,
+        limit: usize,
+    ) -> Result<(Vec<Tenant>, Option<TenantId>), CatalogueError> {
+        let mut wanted = limit;
+        loop {
+            let tenants = self.tenants(&self.schema().scan(after, wanted)).await?;
+            // Neither a null nor a text that was no UTF-8 is a place in the order.
+            let names_a_place = |id: &TenantId| !id.as_str().is_empty() && !id.as_str().contains('\u{fffd}');
+            let next = match tenants.last().map(|last| last.id.clone()) {
+                _ if tenants.len() < wanted => None,
+                Some(id) if names_a_place(&id) => Some(id),
+                _ => {
+                    wanted = wanted.saturating_mul(2);
+                    continue;
+                }
+            };
+            return Ok((tenants, next));
         }
     }
 

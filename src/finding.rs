@@ -4,8 +4,10 @@
 
 use serde::Serialize;
 
+pub mod check;
 pub mod ignored;
 
+pub use check::CheckCode;
 pub use ignored::Ignored;
 
 /// How much a finding matters. Ordered: `Warning < Error`.
@@ -164,6 +166,71 @@ pub fn as_markdown() -> String {
 }
 
 impl Serialize for FindingCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+/// The code of a finding, or of a check that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// Of a check of the installation.
+    Check(CheckCode),
+    /// Of a finding.
+    Finding(FindingCode),
+}
+
+impl Code {
+    /// The word in JSON and tables.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Check(code) => code.code(),
+            Self::Finding(code) => code.code(),
+        }
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Check(code) => code.severity(),
+            Self::Finding(code) => code.severity(),
+        }
+    }
+
+    /// What it means, as a lower-case fragment.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Check(code) => code.meaning(),
+            Self::Finding(code) => code.meaning(),
+        }
+    }
+
+    /// How to mend it.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Check(code) => code.hint(),
+            Self::Finding(code) => code.hint(),
+        }
+    }
+}
+
+impl From<CheckCode> for Code {
+    fn from(code: CheckCode) -> Self {
+        Self::Check(code)
+    }
+}
+
+impl From<FindingCode> for Code {
+    fn from(code: FindingCode) -> Self {
+        Self::Finding(code)
+    }
+}
+
+impl Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.code())
     }

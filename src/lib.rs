@@ -48,6 +48,7 @@
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
 //! 5 report        ()                        the performance document: assembled, and read from an endpoint
 //! 6 demo          ()                        the embedded fleet
+//! 6 doctor        ()                        the checks of one installation, composed from the floors below
 //! 7 dashboard     ()                        the web server: page, document, metrics; the watch over the fleet
 //! 8 cli           ()                        args, resolve, error + hints, exit codes, output, commands
 //! ```
@@ -64,6 +65,7 @@ pub mod credential;
 pub mod dashboard;
 pub mod demo;
 pub mod diagnosis;
+pub mod doctor;
 pub mod driver;
 pub mod failure;
 pub mod finding;

@@ -20,9 +20,11 @@ use crate::tenant::{Role, SealedSource, Tenant};
 use crate::url::{Address, Kind};
 
 mod credentials;
+mod offline;
 mod report;
 mod rls;
 
+pub use offline::{Looked, Offline};
 pub use report::{
     DataSource, Diagnostics, Fingerprint, Report, RlsReport, RlsState, RoleReport, RoleReports, TenantName,
     milliseconds,
@@ -97,6 +99,7 @@ pub struct Prober {
 /// A role made ready to be asked, or why it cannot be.
 struct Prepared {
     role: Role,
+    looked: Looked,
     login: Result<Login, Failure>,
     key: Option<(Secret, Credential)>,
 }
@@ -173,13 +176,7 @@ impl Prober {
             let exchange = logins.and_then(|(service, anon)| Exchange::between(service, anon));
             join_all(prepared.iter().map(|one| self.ask(one, &question, exchange.as_ref(), start))).await
         };
-        // Where a sealed URL decides, it tells where the rows are; otherwise the row's own.
-        let place = match prepared.iter().find_map(|one| one.login.as_ref().ok()) {
-            Some(Login::Postgres(own)) => own.endpoint(),
-            _ => address.endpoint(),
-        };
-        let keys = prepared.iter().filter_map(|one| one.key.as_ref());
-        let fingerprint = Fingerprint::new(&place, tenant.id_in_data_source(), keys);
+        let fingerprint = fingerprint(&prepared, &address, tenant);
         let took = start.elapsed();
         let rls = self.judge_rls(&address, &question, &mut answers, &mut findings);
         let mut report = Report::tested(tenant, answers, took, rls, fingerprint);
@@ -239,12 +236,14 @@ impl Prober {
     ) -> Prepared {
         if let Address::Sqlite(path) = address {
             // A file has no users: its keys are ignored.
-            return Prepared { role, login: Ok(Login::Sqlite(path.clone())), key: None };
+            let looked = Looked { state: KeyState::Sealed, key_id: None, canonical: true };
+            return Prepared { role, looked, login: Ok(Login::Sqlite(path.clone())), key: None };
         }
         let stored = source.key(role);
         let column = role.column();
         let inspection = inspect(Some(&self.ring), stored);
-        let refused = |class| Prepared { role, login: Err(Failure::with(class, column)), key: None };
+        let looked = Looked::of(&inspection);
+        let refused = |class| Prepared { role, looked, login: Err(Failure::with(class, column)), key: None };
         let opened = match (inspection.state, inspection.opened) {
             (KeyState::Sealed | KeyState::PreviousKey, Some(opened)) => opened,
             (KeyState::Missing, _) => return refused(FailureClass::KeyMissing),
@@ -255,6 +254,7 @@ impl Prober {
                 let detail = why.map_or_else(|| column.to_owned(), |why| format!("{column}: {why}"));
                 return Prepared {
                     role,
+                    looked,
                     login: Err(Failure::with(FailureClass::KeyUnreadable, detail)),
                     key: None,
                 };
@@ -274,7 +274,7 @@ impl Prober {
             );
             failure
         });
-        Prepared { role, login, key: Some((opened.plaintext, credential)) }
+        Prepared { role, looked, login, key: Some((opened.plaintext, credential)) }
     }
 
     /// Asks a SQLite file once for all roles: it has no users, so whoever can open it has the anon role's pass.
@@ -341,6 +341,16 @@ impl Prober {
             attempt += 1;
         }
     }
+}
+
+/// For comparing the tenant with others. Where a sealed URL decides, it tells where the rows are; otherwise the row's own.
+fn fingerprint(prepared: &[Prepared], address: &Address, tenant: &Tenant) -> Fingerprint {
+    let place = match prepared.iter().find_map(|one| one.login.as_ref().ok()) {
+        Some(Login::Postgres(own)) => own.endpoint(),
+        _ => address.endpoint(),
+    };
+    let keys = prepared.iter().filter_map(|one| one.key.as_ref());
+    Fingerprint::new(&place, tenant.id_in_data_source(), keys)
 }
 
 /// 100 ms, 200 ms, 400 ms, … each shortened by up to a half at random.

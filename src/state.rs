@@ -31,6 +31,7 @@ mod redis;
 mod row;
 mod sqlite;
 mod tally;
+mod vitals;
 
 pub use error::{StateError, StateFailure};
 pub use location::Location;
@@ -40,6 +41,7 @@ pub use record::{
 #[cfg(feature = "redis")]
 use redis::RedisStore;
 use sqlite::SqliteStore;
+pub use vitals::{CachePlace, CachedPage, Eviction, ServerVitals, Vitals};
 
 /// How often an instance reports, at the least; see [`StateStore::report`].
 pub const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -18,12 +18,13 @@ use crate::catalogue::{Catalogue, CatalogueError, Cursor};
 use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode, Ignored, ignored};
 use crate::manager::{DataSourceManager, ManagerError};
-use crate::probe::{Fingerprint, Prober, Report, milliseconds};
-use crate::sanitize::printable;
+use crate::probe::{Prober, Report, milliseconds};
 use crate::tenant::{Tenant, TenantFilter, TenantId};
 
+mod fleet;
 mod refresh;
 
+pub use fleet::{Fleet, Pair};
 pub use refresh::Refresh;
 
 /// How many tenants one page of the application database holds. A page is sorted anew by the server where no index
@@ -194,7 +195,10 @@ pub async fn survey(
                     tester.prober().add(&mut report, stale);
                 }
                 outcome.summary.count(&report);
-                fleet.add(&report);
+                if let Some(fingerprint) = &report.fingerprint {
+                    let number = fleet.name(&report.tenant.subdomain);
+                    fleet.add(number, fingerprint);
+                }
                 if on_report(&report) {
                     outcome.results.push(report);
                 }
@@ -291,43 +295,6 @@ fn read_ahead(
         }
     });
     receiver
-}
-
-/// What the tenants have, for comparing them with each other: digests of 32 bytes, no text of a key.
-#[derive(Default)]
-struct Fleet(Vec<(String, Fingerprint)>);
-
-impl Fleet {
-    fn add(&mut self, report: &Report) {
-        if let Some(fingerprint) = &report.fingerprint {
-            let tenant = printable(&report.tenant.subdomain).into_owned();
-            self.0.push((tenant, fingerprint.clone()));
-        }
-    }
-
-    /// What is wrong between tenants, in the order of their names, not of their answers.
-    fn findings(mut self) -> Vec<Finding> {
-        self.0.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut findings = Vec::new();
-        let mut rows: HashMap<[u8; 32], &str> = HashMap::new();
-        let mut keys: HashMap<[u8; 32], ([u8; 32], &str)> = HashMap::new();
-        for (tenant, fingerprint) in &self.0 {
-            let mut found =
-                |code, other: &str| findings.push(Finding::about(code, &format!("{other} and {tenant}")));
-            if let Some(other) = rows.get(&fingerprint.rows) {
-                found(FindingCode::SourceShared, other);
-            }
-            rows.entry(fingerprint.rows).or_insert(tenant);
-            let elsewhere = |key| keys.get(key).filter(|(source, _)| *source != fingerprint.source);
-            if let Some((_, other)) = fingerprint.keys.iter().find_map(elsewhere) {
-                found(FindingCode::KeyReused, other);
-            }
-            for key in &fingerprint.keys {
-                keys.entry(*key).or_insert((fingerprint.source, tenant));
-            }
-        }
-        findings
-    }
 }
 
 /// The default of how many tenants are tested at a time.

@@ -134,7 +134,7 @@ impl std::fmt::Debug for PostgresCatalogue {
     }
 }
 
-async fn connect(
+pub(super) async fn connect(
     options: &PgConnectOptions,
     passwords: &[Secret],
     address: &str,
@@ -148,7 +148,7 @@ async fn connect(
 }
 
 /// The connection comes back with the rows; after an error it is dropped.
-async fn ask<T>(
+pub(super) async fn ask<T>(
     mut connection: PgConnection,
     sql: &str,
     passwords: &[Secret],
@@ -173,7 +173,7 @@ async fn ask<T>(
 
 /// The text of a column, whatever its bytes: a database in `SQL_ASCII` holds any, and one such row must not hide the
 /// others. What is no UTF-8 is replaced, and then fails as the URL or key it is not.
-fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+pub(super) fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {
         return Ok(None);

@@ -29,7 +29,7 @@ impl Cursor {
 
 /// The columns that are read, and the type by which a missing one would be added. The others of the field
 /// (`plan`, `settings`, notes, timestamps) may be missing, and are not read.
-const COLUMNS: [(&str, &str); 10] = [
+pub(super) const COLUMNS: [(&str, &str); 10] = [
     ("id", "uuid"),
     ("name", "text"),
     ("subdomain", "text"),
@@ -101,6 +101,13 @@ impl Schema {
             self.select(),
             where_clause(conditions)
         )
+    }
+
+    /// In the order of the primary key, whose index serves it: a large table is then read once, whatever the pages.
+    pub(super) fn scan(&self, after: Option<&TenantId>, limit: usize) -> String {
+        let after = after.map(|id| format!(" WHERE t.id > {}", self.quote(id.as_str()))).unwrap_or_default();
+        // `ORDER BY id` would be the text of this name.
+        format!("{} FROM tenants AS t{after} ORDER BY t.id LIMIT {limit}", self.select())
     }
 
     pub(super) fn named(&self, names: &[String]) -> String {

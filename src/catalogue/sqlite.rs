@@ -95,7 +95,7 @@ fn text(row: &SqliteRow, at: usize) -> Result<Option<String>, sqlx::Error> {
 }
 
 /// The absolute path in a `sqlite:` URL.
-fn path_of(url: &Secret) -> Result<PathBuf, CatalogueError> {
+pub(super) fn path_of(url: &Secret) -> Result<PathBuf, CatalogueError> {
     match SourceUrl::new(url.expose().to_owned()).parse() {
         Ok(Address::Sqlite(path)) => Ok(std::path::absolute(&path).unwrap_or(path)),
         _ => Err(CatalogueError::Url { reason: "it is no sqlite:PATH that can be read" }),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::config::Complaints;
 use super::error::CliError;
 use crate::secret::Secret;
 use crate::settings::{Knob, state_folder};
@@ -16,6 +17,8 @@ const SUPABASE_URL: &str = "NEXT_PUBLIC_SUPABASE_URL";
 pub(super) struct Ambient {
     /// The variables that are settings. Not `Debug`-printed by anybody: the values may be secrets.
     pub(super) variables: Vec<(String, String)>,
+    /// The names of others that look like settings and are none.
+    pub(super) unknown: Vec<String>,
     /// `BOOTHDS_PROFILE`.
     pub(super) profile: Option<String>,
     /// Whether `NEXT_PUBLIC_SUPABASE_URL` is set.
@@ -27,19 +30,22 @@ pub(super) struct Ambient {
 }
 
 impl Ambient {
-    /// Reads the environment.
+    /// Reads the environment; what is no text goes to `complaints`.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one reader of the environment that the lint names"
     )]
-    pub(super) fn read() -> Result<Self, CliError> {
-        let mut variables = Vec::new();
+    pub(super) fn read(complaints: &mut Complaints) -> Result<Self, CliError> {
+        let (mut variables, mut unknown) = (Vec::new(), Vec::new());
         for (name, value) in std::env::vars_os() {
+            unknown.extend(name.to_str().filter(|name| is_unknown(name)).map(str::to_owned));
             let Some(name) = name.to_str().filter(|name| Knob::of_variable(name).is_some()) else { continue };
             let value = value
                 .into_string()
-                .map_err(|_| CliError::settings(format!("{name} in the environment is no UTF-8 text")))?;
-            variables.push((name.to_owned(), value));
+                .map_err(|_| CliError::settings(format!("{name} in the environment is no UTF-8 text")));
+            if let Some(value) = complaints.unless_error(value)? {
+                variables.push((name.to_owned(), value));
+            }
         }
         // The specification of the XDG folders wants relative paths to be ignored.
         let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -47,15 +53,22 @@ impl Ambient {
             let no_text = |_| CliError::settings(format!("{PROFILE} in the environment is no UTF-8 text"));
             name.into_string().map_err(no_text)
         });
+        let profile = complaints.unless_error(profile.transpose())?.flatten();
         Ok(Self {
             variables,
-            profile: profile.transpose()?.filter(|name| !name.is_empty()),
+            unknown,
+            profile: profile.filter(|name| !name.is_empty()),
             has_supabase_url: std::env::var_os(SUPABASE_URL).is_some(),
             config_folder: folder("XDG_CONFIG_HOME")
                 .or_else(|| folder("HOME").map(|home| home.join(".config"))),
             state_folder: state_folder(folder("XDG_STATE_HOME"), folder("HOME")),
         })
     }
+}
+
+/// Whether a variable looks like a setting and is none.
+pub(super) fn is_unknown(name: &str) -> bool {
+    name != PROFILE && Knob::looks_like_one(name)
 }
 
 /// Whether a variable of a `.env` file is Supabase's public URL.

@@ -16,6 +16,7 @@ use crate::url::Kind;
 
 mod caches;
 mod choices;
+mod doctor;
 mod rotate_key;
 #[cfg(feature = "dashboard")]
 mod serve;
@@ -23,6 +24,7 @@ mod serve;
 pub(super) use caches::{ClearCacheArgs, StatsArgs};
 pub(super) use choices::{FailOn, ReportArg, RlsArg, RoleArg};
 use choices::{ignored, report};
+pub(super) use doctor::{DoctorArgs, DoctorFailOn};
 pub(super) use rotate_key::{KeyArg, RotateKeyArgs, SealArg};
 #[cfg(feature = "dashboard")]
 pub(super) use serve::{LogFormat, ServeArgs};
@@ -100,6 +102,7 @@ pub(super) enum Command {
     Stats(StatsArgs),
     ClearCache(ClearCacheArgs),
     RotateKey(Box<RotateKeyArgs>),
+    Doctor(DoctorArgs),
     #[cfg(feature = "dashboard")]
     Serve(ServeArgs),
     Demo(DemoArgs),

@@ -5,6 +5,7 @@ pub(super) mod clear_cache;
 pub(super) mod completions;
 pub(super) mod decrypt;
 pub(super) mod demo;
+pub(super) mod doctor;
 pub(super) mod encrypt;
 pub(super) mod info;
 pub(super) mod keygen;

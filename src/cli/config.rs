@@ -16,18 +16,24 @@ pub(super) struct ConfigFile {
     pub(super) top: Layer,
     /// The values of each `[profile.NAME]`.
     pub(super) profiles: Vec<(String, Layer)>,
+    /// What could not be read of it.
+    errors: Vec<CliError>,
 }
 
 impl ConfigFile {
-    /// Reads a file that must exist.
-    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
-        let text = read_text(path)?;
-        Self::parse(path, text.expose())
+    /// Reads a file that must exist; what cannot be read of it goes to `complaints`.
+    pub(super) fn read(path: &Path, complaints: &mut Complaints) -> Result<Option<Self>, CliError> {
+        let read = read_text(path).and_then(|text| Self::parse(path, text.expose()));
+        let Some(mut file) = complaints.unless_error(read)? else { return Ok(None) };
+        for error in std::mem::take(&mut file.errors) {
+            complaints.unless_error::<()>(Err(error))?;
+        }
+        Ok(Some(file))
     }
 
     /// Reads a file if it exists.
-    pub(super) fn find(path: &Path) -> Result<Option<Self>, CliError> {
-        if is_there(path) { Self::read(path).map(Some) } else { Ok(None) }
+    pub(super) fn find(path: &Path, complaints: &mut Complaints) -> Result<Option<Self>, CliError> {
+        if is_there(path) { Self::read(path, complaints) } else { Ok(None) }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, CliError> {
@@ -38,25 +44,30 @@ impl ConfigFile {
             CliError::settings(format!("{} is no TOML{place}", path.display()))
                 .hint("check the quotes and brackets there")
         })?;
-        let mut file = Self { path: path.to_owned(), top: Layer::default(), profiles: Vec::new() };
+        let mut file =
+            Self { path: path.to_owned(), top: Layer::default(), profiles: Vec::new(), errors: Vec::new() };
         for (key, value) in &table {
             match (key.as_str(), value) {
                 ("profile", toml::Value::Table(profiles)) => {
                     for (name, section) in profiles {
                         let toml::Value::Table(section) = section else {
-                            return Err(file.wrong(&format!("profile.{name}"), "a table"));
+                            file.errors.push(file.wrong(&format!("profile.{name}"), "a table"));
+                            continue;
                         };
-                        let values = section
-                            .iter()
-                            .map(|(key, value)| file.value(key, value, Some(name)))
-                            .collect::<Result<_, _>>()?;
+                        let mut values = Vec::new();
+                        for (key, value) in section {
+                            match file.value(key, value, Some(name)) {
+                                Ok(value) => values.push(value),
+                                Err(error) => file.errors.push(error),
+                            }
+                        }
                         file.profiles.push((name.clone(), Layer(values)));
                     }
                 }
-                _ => {
-                    let value = file.value(key, value, None)?;
-                    file.top.0.push(value);
-                }
+                _ => match file.value(key, value, None) {
+                    Ok(value) => file.top.0.push(value),
+                    Err(error) => file.errors.push(error),
+                },
             }
         }
         Ok(file)
@@ -107,11 +118,37 @@ impl ConfigFile {
     }
 }
 
+/// What is done with an error of reading settings: it ends the run, or it is kept while everything else is read.
+#[derive(Debug)]
+pub(super) enum Complaints {
+    /// The first error ends the reading.
+    Fatal,
+    /// Errors are kept.
+    Kept(Vec<CliError>),
+}
+
+impl Complaints {
+    /// The value; nothing where there was an error that is kept.
+    pub(super) fn unless_error<T>(&mut self, read: Result<T, CliError>) -> Result<Option<T>, CliError> {
+        match (read, self) {
+            (Ok(value), _) => Ok(Some(value)),
+            (Err(error), Self::Fatal) => Err(error),
+            (Err(error), Self::Kept(errors)) => {
+                errors.push(error);
+                Ok(None)
+            }
+        }
+    }
+}
+
 /// The variables of a `.env` file: its settings as a layer, and the other names.
 #[derive(Debug)]
 pub(super) struct EnvFile {
+    pub(super) path: PathBuf,
     pub(super) layer: Layer,
     pub(super) names: Vec<String>,
+    /// `DATABASE_URL`, also where a preferred name stands beside it.
+    pub(super) database_url: Option<Secret>,
 }
 
 impl EnvFile {
@@ -135,11 +172,13 @@ impl EnvFile {
             variables.push((name, value));
         }
         let names = variables.iter().map(|(name, _)| name.clone()).collect();
+        let url = variables.iter().find(|(name, _)| name == "DATABASE_URL");
+        let database_url = url.map(|(_, text)| Secret::new(text.clone()));
         let layer = Layer::from_vars(variables, Some(folder_of(path)), |name| Origin::EnvFile {
             name: name.to_owned(),
             file: path.to_owned(),
         });
-        Ok(Self { layer, names })
+        Ok(Self { path: path.to_owned(), layer, names, database_url })
     }
 
     /// Reads a file if it exists.

@@ -9,7 +9,6 @@ use super::exit_code::ExitCode;
 use crate::catalogue::CatalogueError;
 use crate::cipher::{KeyError, OpenError};
 use crate::demo::DemoError;
-use crate::failure::{Failure, FailureClass};
 use crate::manager::SetupError;
 use crate::private_file::FileError;
 use crate::report::FetchError;
@@ -133,13 +132,8 @@ impl CliError {
             CatalogueError::Url { .. } => {
                 format!("correct {origin}: postgres://user@host:port/database or sqlite:PATH")
             }
-            CatalogueError::Connect { source, .. } | CatalogueError::Query { source, .. } => {
-                format!("{} (the URL is {origin})", database_hint(source).trim_end_matches('?'))
-            }
-            CatalogueError::NoTable { .. } => {
-                format!("is this the application database, and not a tenant's? (the URL is {origin})")
-            }
-            CatalogueError::NoColumns { sql, .. } => format!("add what is missing: {sql}"),
+            CatalogueError::NoColumns { .. } => error.hint(),
+            _ => format!("{} (the URL is {origin})", error.hint()),
         };
         let code = match error {
             CatalogueError::Url { .. } => ExitCode::Settings,
@@ -154,26 +148,6 @@ fn named(origin: &Origin) -> String {
     match origin {
         Origin::Default => "the default, which BOOTHDS_STATE_URL replaces".to_owned(),
         origin => origin.to_string(),
-    }
-}
-
-/// The hints of the failure table speak of a tenant's key and URL; those that would mislead are replaced.
-fn database_hint(failure: &Failure) -> &'static str {
-    match failure.class {
-        FailureClass::Password | FailureClass::Role | FailureClass::PoolerUser => {
-            "check its user and password"
-        }
-        FailureClass::NoDatabase => "check the name of the database",
-        FailureClass::NotPostgres => "check host and port: something else listens there",
-        FailureClass::FileMissing => "check the path, or make an embedded fleet with `boothds demo`",
-        FailureClass::FileRefused => "check the file's permissions, and that it is a SQLite database",
-        FailureClass::Grant => "grant the user SELECT on the table tenants",
-        FailureClass::Timeout => "is a firewall dropping the packets, or the server overloaded?",
-        FailureClass::TooManyConnections => {
-            "wait, use the pooler's address, or raise the server's max_connections"
-        }
-        FailureClass::Dns => "check the host name",
-        class => class.hint(),
     }
 }
 

@@ -52,6 +52,7 @@ pub fn files() -> Vec<(String, String)> {
         files.push((format!("man/{name}.1"), text));
     }
     files.push(("docs/failures.md".to_owned(), crate::failure::as_markdown()));
+    files.push(("docs/checks.md".to_owned(), crate::finding::check::as_markdown()));
     files.push(("docs/findings.md".to_owned(), crate::finding::as_markdown()));
     files
 }
@@ -169,6 +170,15 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
             (
                 "Those that fail, as they are found:",
                 "boothds test-connection --all --format jsonl | jq -c 'select(.success == false)'",
+            ),
+        ],
+        "doctor" => &[
+            ("Before a deployment, without touching a tenant:", "boothds doctor --offline"),
+            ("Everything, for CI:", "boothds doctor --all-tenants --fail-on warning --json"),
+            ("Would a rotation meet a broken trigger?", "boothds doctor --offline --rehearse"),
+            (
+                "Mend the schema:",
+                "boothds doctor --print-sql > mend.sql && psql \"$DATABASE_URL\" -f mend.sql",
             ),
         ],
         "demo" => &[("Without any database:", "boothds demo --dir fleet")],

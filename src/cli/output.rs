@@ -15,6 +15,7 @@ use super::error::CliError;
 use super::interrupt;
 use crate::sanitize::{acts_on_a_terminal, hide_credentials, message, printable};
 
+pub(super) mod checks;
 pub(super) mod github;
 pub(super) mod junit;
 pub(super) mod performance;

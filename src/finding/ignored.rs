@@ -1,12 +1,12 @@
-//! Findings that are known and accepted, and so do not count: `CODE`, `CODE@TENANT`, either with a reason.
+//! Findings and checks that are known and accepted, and so do not count: `CODE`, `CODE@TENANT`, either with a reason.
 
-use super::FindingCode;
+use super::{CheckCode, Code, FindingCode};
 
 /// One entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     /// The code.
-    pub code: FindingCode,
+    pub code: Code,
     /// Of this tenant alone, by id or subdomain; `None` for all.
     pub tenant: Option<String>,
     /// Why, in somebody's words.
@@ -36,14 +36,17 @@ impl Ignored {
         if empty(&tenant) || empty(&reason) {
             return None;
         }
-        Some(Self { code: FindingCode::of(code)?, tenant, reason })
+        let code =
+            FindingCode::of(code).map(Code::Finding).or_else(|| CheckCode::of(code).map(Code::Check))?;
+        Some(Self { code, tenant, reason })
     }
 }
 
 /// Why a finding does not count, if it does not. `names` are the tenant's; a finding of the whole fleet has none, and
 /// only an entry without a tenant fits it.
 #[must_use]
-pub fn reason(list: &[Ignored], code: FindingCode, names: &[&str]) -> Option<String> {
+pub fn reason(list: &[Ignored], code: impl Into<Code>, names: &[&str]) -> Option<String> {
+    let code = code.into();
     let fits = |one: &&Ignored| {
         one.code == code && one.tenant.as_ref().is_none_or(|tenant| names.contains(&tenant.as_str()))
     };
@@ -60,7 +63,7 @@ mod tests {
     fn an_entry_fits_its_code_and_its_tenant() {
         let list =
             ["rls.off@acme: known", "key.legacy", "jwt.expiring@b"].map(|text| Ignored::parse(text).unwrap());
-        let why = |code, names: &[&str]| reason(&list, code, names);
+        let why = |code: FindingCode, names: &[&str]| reason(&list, code, names);
         assert_eq!(why(FindingCode::RlsOff, &["id", "acme"]).as_deref(), Some("known"));
         assert_eq!(why(FindingCode::RlsOff, &["id", "other"]), None);
         assert_eq!(why(FindingCode::RlsOff, &[]), None);

@@ -226,6 +226,13 @@ impl Knob {
         })
     }
 
+    /// Whether a variable is meant as a setting by its name, and is none.
+    #[must_use]
+    pub fn looks_like_one(name: &str) -> bool {
+        let prefixes = ["BOOTHDS_", "DATA_SOURCE_", "ENCRYPTION_KEY"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) && Self::of_variable(name).is_none()
+    }
+
     /// The setting of a key in `boothds.toml`.
     #[must_use]
     pub fn of_key(key: &str) -> Option<Self> {

@@ -24,7 +24,7 @@ pub enum ValueError {
     #[error("it is no URL with one of these schemes")]
     Scheme,
     /// A finding that there is not.
-    #[error("it names a code that is not in docs/findings.md, or leaves a part empty")]
+    #[error("it names a code that is not in docs/findings.md or docs/checks.md, or leaves a part empty")]
     Finding,
     /// A character that a name cannot have, or too many of them.
     #[error("it is too long, or contains a character that does not belong in a name")]

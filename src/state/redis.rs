@@ -23,6 +23,7 @@ use crate::url::RedisAddress;
 mod follower;
 mod line;
 mod scripts;
+mod vitals;
 
 /// Tenants in one script: more would hold up the server's other clients.
 const AT_ONCE: usize = 500;

@@ -29,6 +29,7 @@ mod ledger;
 mod line;
 mod log;
 mod rows;
+mod vitals;
 
 /// How often a follower looks for changes.
 const POLL: Duration = Duration::from_millis(250);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::fixture::{World, result, seal};
+use crate::fixture::{KEY, World, codes, result, seal};
 use crate::support::fleet::{TenantRow, sqlite_source};
 use crate::support::gateway::{Gateway, PUBLISHABLE_KEY, SECRET_KEY};
 use crate::support::scratch;
@@ -128,4 +128,82 @@ fn the_sarif_report_has_what_the_schema_requires() {
     assert_eq!(suppressed[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "tenants/acme");
     assert_eq!(ran.stderr.matches("::notice title=acme").count(), 2, "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("::error title=birch").count(), 2, "{}", ran.stderr);
+}
+
+/// In a network of its own, in which nobody can be asked: both are known beforehand.
+fn without_a_network(world: &World, tenant: &str) -> Value {
+    let done = std::process::Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--net",
+            env!("CARGO_BIN_EXE_boothds"),
+            "test-connection",
+            tenant,
+            "--json",
+        ])
+        .args(["--timeout", "2s", "--retries", "0"])
+        .env("DATABASE_URL", world.database.url())
+        .env("ENCRYPTION_KEY", KEY)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[test]
+fn a_legacy_key_of_a_hosted_project_is_a_finding_for_each_column() {
+    let jwt = |role: &str, project: &str| {
+        let part = |text: &str| base64_simd::URL_SAFE_NO_PAD.encode_to_string(text);
+        let claims = format!(r#"{{"iss":"supabase","ref":"{project}","role":"{role}"}}"#);
+        format!("{}.{}.c2ln", part(r#"{"alg":"HS256"}"#), part(&claims))
+    };
+    let world = World::sqlite();
+    let project = "abcdefghijklmnopqrst";
+    let url = format!("https://{project}.supabase.co");
+    world.add("old", &url, &jwt("anon", project), &jwt("service_role", project));
+    world.add("new", &url, PUBLISHABLE_KEY, SECRET_KEY);
+    // There may be no other kind of key.
+    world.add("own", "https://api.example", &jwt("anon", project), &jwt("service_role", project));
+    let document = without_a_network(&world, "old");
+    let found = result(&document, "old");
+    assert_eq!(codes(found), ["key.legacy", "key.legacy"], "{found}");
+    let finding = &found["findings"][0];
+    assert_eq!(finding["severity"], "warning");
+    assert_eq!(
+        finding["message"],
+        "data_source_service_key: the key is of the legacy kind, a JWT that cannot be revoked by itself"
+    );
+    for tenant in ["new", "own"] {
+        let document = without_a_network(&world, tenant);
+        assert_eq!(codes(result(&document, tenant)), [""; 0], "{document}");
+    }
+}
+
+#[test]
+fn a_connection_that_may_be_unencrypted_is_a_finding_unless_it_stays_on_this_machine() {
+    let world = World::sqlite();
+    let cases = [
+        ("disable", "postgres://u@db.example/x?sslmode=disable", 2),
+        ("prefer", "postgres://u@db.example/x?sslmode=prefer", 2),
+        ("default", "postgres://u@db.example/x", 0),
+        ("require", "postgres://u@db.example/x?sslmode=require", 0),
+        ("local", "postgres://u@127.0.0.1:1/x?sslmode=disable", 0),
+        // The sealed URL decides, and it may be of one role alone.
+        ("sealed", "postgres://u@db.example/x", 1),
+    ];
+    for (tenant, url, _) in cases {
+        let anon = match tenant {
+            "sealed" => "postgres://v:p@db.example/x?sslmode=disable".to_owned(),
+            _ => url.replace("u@", "v:p@"),
+        };
+        world.add(tenant, url, &anon, "password");
+    }
+    for (tenant, _, expected) in cases {
+        let document = without_a_network(&world, tenant);
+        let found = result(&document, tenant);
+        assert_eq!(codes(found), vec!["connection.unencrypted"; expected], "{tenant}: {found}");
+        if expected > 0 {
+            let message = found["findings"][expected - 1]["message"].as_str().unwrap();
+            assert_eq!(message, "data_source_anon_key: the connection to another machine may be unencrypted");
+        }
+    }
 }

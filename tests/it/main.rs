@@ -4,6 +4,7 @@
 mod application_database;
 mod caches_cli;
 mod demo;
+mod doctor;
 mod failures;
 mod findings;
 mod fixture;

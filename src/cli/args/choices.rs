@@ -1,10 +1,10 @@
-//! What some options of `test-connection` take: words of closed sets, files, findings.
+//! What some options of `test-connection` and `doctor` take: words of closed sets, files, findings.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::finding::{Ignored, Severity};
+use crate::finding::{Code, Ignored, Severity};
 use crate::source::RlsScope;
 use crate::tenant::Role;
 
@@ -81,7 +81,14 @@ pub(in crate::cli) enum ReportArg {
 
 pub(super) fn ignored(text: &str) -> Result<Ignored, String> {
     Ignored::parse(text)
+        .filter(|one| matches!(one.code, Code::Finding(_)))
         .ok_or_else(|| "it takes CODE or CODE@TENANT, with a code of docs/findings.md".to_owned())
+}
+
+pub(super) fn ignored_check(text: &str) -> Result<Ignored, String> {
+    Ignored::parse(text).ok_or_else(|| {
+        "it takes CODE or CODE@TENANT, with a code of docs/checks.md or docs/findings.md".to_owned()
+    })
 }
 
 pub(super) fn report(text: &str) -> Result<ReportArg, String> {

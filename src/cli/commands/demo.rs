@@ -10,14 +10,14 @@ use crate::cipher::KeyRing;
 use crate::cli::ambient::{self, program_path};
 use crate::cli::args::{DemoArgs, Format};
 use crate::cli::block_on;
-use crate::cli::config::ConfigFile;
+use crate::cli::config::{Complaints, ConfigFile};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::{Output, results};
 use crate::clock::Clock;
 use crate::demo;
 use crate::probe::{ProbeOptions, Prober, Report};
-use crate::settings::Settings;
+use crate::settings::{Layer, Settings};
 use crate::survey::{DEFAULT_CONCURRENCY, Selection, Summary, Tester, survey};
 use crate::tenant::TenantFilter;
 
@@ -38,7 +38,9 @@ pub(in crate::cli) fn run(args: &DemoArgs, output: &mut Output) -> Result<ExitCo
 async fn make(args: &DemoArgs, output: &mut Output) -> Result<ExitCode, CliError> {
     let fleet = demo::create(&args.dir).await?;
     // Its own configuration alone: neither the environment nor another file may lead to a real fleet.
-    let settings = Settings::resolve(&[ConfigFile::read(&fleet.config)?.top])?;
+    let config = ConfigFile::read(&fleet.config, &mut Complaints::Fatal)?;
+    let layers: Vec<Layer> = config.into_iter().map(|config| config.top).collect();
+    let settings = Settings::resolve(&layers)?;
     let ring = Arc::new(KeyRing::from_settings(&settings)?);
     let url = settings.require_database_url()?;
     let failed = |error| CliError::catalogue(&error, &url.origin);

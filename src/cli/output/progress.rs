@@ -42,6 +42,20 @@ impl Progress {
         self.0.set_length(total);
     }
 
+    /// A sign of life without a measure, where somebody sees it.
+    pub(in crate::cli) fn waiting_if_visible(what: &'static str) -> Self {
+        if !Self::is_visible() {
+            return Self::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
     /// So many more are done.
     pub(in crate::cli) fn advance_by(&self, count: u64) {
         self.0.inc(count);

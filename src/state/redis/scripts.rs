@@ -269,3 +269,23 @@ for i = 1, #found[2], 2 do
 end
 return { found[1], alive }
 " }
+
+script! {
+    /// Keys: one that nobody else uses. Arguments: a value. Answers the server's seconds and microseconds, what it says of
+    /// its memory, and why it takes no changes; empty texts where it does not say, and where it does.
+    VITALS = [], r"
+local time = redis.call('TIME')
+local memory = redis.pcall('INFO', 'memory')
+if type(memory) == 'table' then memory = memory['txt'] or '' end
+local set = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', '1000')
+local refused = ''
+if type(set) == 'table' and set.err then refused = set.err else redis.pcall('DEL', KEYS[1]) end
+return { tonumber(time[1]), tonumber(time[2]), memory, refused }
+" }
+
+script! {
+    /// Keys: rows. Arguments: cursor. Answers the next cursor, and tenants and rows by turns.
+    CACHED = [], r"
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', '500')
+return { page[1], page[2] }
+" }

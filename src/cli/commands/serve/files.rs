@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::ambient::Ambient;
 use crate::cli::args::GlobalArgs;
+use crate::cli::config::Complaints;
 
 /// What the system says of a file: its place, length and times. Sizes alone would miss a key that is replaced.
 type Stamp = (u64, u64, u64, i64, i64, i64, i64);
@@ -49,7 +50,9 @@ impl Sources {
             Some(file) => paths.push(file.clone()),
             None => {
                 paths.push("boothds.toml".into());
-                let folder = Ambient::read().ok().and_then(|ambient| ambient.config_folder);
+                // What is wrong in the environment was said when the settings were read.
+                let ambient = Ambient::read(&mut Complaints::Kept(Vec::new()));
+                let folder = ambient.ok().and_then(|ambient| ambient.config_folder);
                 paths.extend(folder.map(|folder| folder.join("boothds").join("boothds.toml")));
             }
         }
