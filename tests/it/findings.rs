@@ -193,7 +193,7 @@ fn a_connection_that_may_be_unencrypted_is_a_finding_unless_it_stays_on_this_mac
     for (tenant, url, _) in cases {
         let anon = match tenant {
             "sealed" => "postgres://v:p@db.example/x?sslmode=disable".to_owned(),
-            _ => format!("{}", url.replace("u@", "v:p@")),
+            _ => url.replace("u@", "v:p@"),
         };
         world.add(tenant, url, &anon, "password");
     }
