@@ -3,7 +3,7 @@
 //!
 //! Timing: the table is read once in the order of its primary key, a page at a time; while the database makes the next
 //! page, the keys of this one are opened on a thread of their own. Of a tenant nothing is kept but digests of 16 bytes
-//! and its name, some 200 bytes altogether: 100,000 tenants take 20 MB, whatever is in their rows.
+//! and its name: 0.34 kB for each as measured, 34 MB for 100,000 tenants, whatever is in their rows.
 
 use std::sync::Arc;
 
