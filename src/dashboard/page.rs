@@ -148,13 +148,12 @@ fn inner(view: &View<'_>) -> Markup {
             None => {
                 div .pair data-key="standing" { (services::banner(view)) (rounds::panel(view)) }
                 (services::grades(view))
-                (services::numbers(view))
                 (rounds::between(view.fleet))
                 (tenants::section(view))
                 (tables::instances(view))
             }
         }
-        @if view.tenant.is_some() { (services::banner(view)) (services::grades(view)) (services::numbers(view)) }
+        @if view.tenant.is_some() { (services::banner(view)) (services::grades(view)) }
         (tables::configuration(view))
         span #verdict hidden data-say=(standing::verdict(view)) data-title=(standing::title(view)) {}
     }

@@ -39,9 +39,9 @@
   }
 
   const words = {
-    ago: (ms) => (ms < 60000 ? "less than a minute ago" : `${long(ms)} ago`),
-    in: (ms) => (-ms < 1000 ? "due now" : -ms < 60000 ? "in less than a minute" : `in ${long(-ms)}`),
-    for: (ms) => (ms < 60000 ? "less than a minute" : long(ms)),
+    ago: (ms) => (ms < 60000 ? "just now" : `${long(ms)} ago`),
+    in: (ms) => (-ms < 1000 ? "due now" : -ms < 60000 ? "in under a minute" : `in ${long(-ms)}`),
+    for: (ms) => (ms < 60000 ? "under a minute" : long(ms)),
   };
 
   function put(node, text) {

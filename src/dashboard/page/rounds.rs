@@ -26,7 +26,7 @@ pub(super) fn panel(view: &View<'_>) -> Markup {
     let told: Vec<String> =
         states.iter().map(|(state, ..)| format!("{} {}", size(totals.of(*state)), state.as_str())).collect();
     html! {
-        section class={ "panel banner " (verdict.tone.class()) } .stale[stale] data-key="fleet" aria-labelledby="fleet" {
+        section class={ "panel banner " (verdict.tone.class()) @if stale { " stale" } } data-key="fleet" aria-labelledby="fleet" {
             h2 #fleet { "Fleet" }
             p .word { (tone_icon(verdict.tone)) (verdict.text) }
             (shares(&parts, &told.join(", ")))

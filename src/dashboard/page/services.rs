@@ -1,12 +1,12 @@
-//! What the services have reported: the health banner, the grades and the numbers beneath them.
+//! What the services have reported: the health banner, and the grades with the numbers that they are made of.
 
 use maud::{Markup, html};
 
 use super::View;
-use super::charts::{meter, ring, scale};
+use super::charts::{ring, scale};
 use super::marks::{Tone, tone_icon};
 use super::standing;
-use super::words::{Document, percent, plural, since};
+use super::words::{Document, mebibytes, percent, plural, since, size};
 use crate::health::Grade;
 
 /// The health banner: status, score, and what is wrong with what to do about it.
@@ -41,10 +41,7 @@ fn judgement(document: Document<'_>) -> Markup {
         } @else {
             p { @if issues == 0 { "No issues." } @else { (plural(issues, "issue")) " lower" @if issues == 1 { "s" } " the score." } }
         }
-        p .muted {
-            (plural(instances, "service")) " reporting"
-            @if let Some(began) = document.time("/system/uptime/since") { ", up for " (since(began)) }
-        }
+        @if instances > 0 { p .muted { (plural(instances, "service")) " reporting" } }
     }
 }
 
@@ -80,43 +77,45 @@ fn alerts(document: Document<'_>) -> Markup {
     }
 }
 
-/// What a grade is of: its name, where it stands in the document, how it is given.
+/// What a grade is of.
 struct Graded {
     name: &'static str,
+    /// Where it stands in the document.
     key: &'static str,
     meaning: &'static str,
     grade: fn(f64) -> Grade,
-    unit: &'static str,
+    /// The numbers that belong to it.
+    numbers: fn(Document<'_>) -> Markup,
 }
 
 const GRADED: [Graded; 4] = [
     Graded {
         name: "Overall",
         key: "overall",
-        meaning: "The health score: 100, less for each issue",
+        meaning: "the health score: 100, less for each issue",
         grade: of_score,
-        unit: " of 100",
+        numbers: of_processes,
     },
     Graded {
         name: "Caching",
         key: "caching",
-        meaning: "Requests for a client that the cache served",
+        meaning: "hit rate: requests for a client that the cache served",
         grade: Grade::of_caching,
-        unit: "%",
+        numbers: of_caches,
     },
     Graded {
         name: "Pooling",
         key: "pooling",
-        meaning: "Clients in use, of the most there may be",
+        meaning: "utilization: clients in use, of the most there may be",
         grade: Grade::of_usage,
-        unit: "%",
+        numbers: of_pool,
     },
     Graded {
         name: "Memory",
         key: "memory",
-        meaning: "Resident memory of the fullest service, of its limit",
+        meaning: "resident memory of the fullest service, of its limit",
         grade: Grade::of_usage,
-        unit: "%",
+        numbers: of_memory,
     },
 ];
 
@@ -126,116 +125,78 @@ fn of_score(score: f64) -> Grade {
     Grade::of_health(score.clamp(0.0, 100.0) as u32)
 }
 
-/// The four grades, each with where the bounds are.
+/// The four grades, each with where the bounds are and the numbers that belong to it.
 pub(super) fn grades(view: &View<'_>) -> Markup {
     let Ok(document) = view.document.map(Document) else { return html! {} };
     html! {
         section data-key="grades" aria-labelledby="grades" {
-            h2 #grades { "Grades" }
-            div .grades {
-                @for graded in &GRADED {
-                    @let letter = document.text(&format!("/performance/scores/{}/grade", graded.key));
-                    @let score = document.number(&format!("/performance/scores/{}/score", graded.key));
-                    @let tone = Tone::of_grade(letter);
-                    div class={ "panel grade " (tone.class()) } data-key=(graded.key) {
-                        p .letter aria-hidden="true" { (letter.unwrap_or("–")) }
-                        div .about {
-                            h3 { (graded.name) span .unseen { ": " (letter.map_or("no grade", |letter| letter)) } }
-                            p .value {
-                                @match score {
-                                    Some(score) if graded.unit == "%" => (percent(Some(score))),
-                                    Some(score) => { (format!("{score:.0}")) (graded.unit) },
-                                    None => "Nothing to grade",
-                                }
-                            }
-                        }
-                        (scale(graded.grade, score))
-                        p .muted { (graded.meaning) }
-                    }
-                }
-            }
+            h2 #grades { "Grades of the services" }
+            div .grades { @for graded in &GRADED { (card(graded, document)) } }
         }
     }
 }
 
-/// The numbers, in three groups.
-pub(super) fn numbers(view: &View<'_>) -> Markup {
-    let Ok(document) = view.document.map(Document) else { return html! {} };
-    let at = |key: &str| format!("/dataSourceManager/{key}");
-    html! {
-        section data-key="numbers" aria-labelledby="numbers" {
-            h2 #numbers { "Caches, pool and processes" }
-            div .numbers {
-                div .panel {
-                    h3 { "Caches" }
-                    dl {
-                        (big("Hit rate", &percent(document.number(&at("cache/hitRate/percent"))), document.text(&at("cache/efficiency"))))
-                        (line("Hits", &document.count(&at("cache/hits/count"))))
-                        (line("Misses", &document.count(&at("cache/misses/count"))))
-                        (line("Second tier, hits", &document.count("/cacheStats/sharedHits")))
-                        (line("Second tier, misses", &document.count("/cacheStats/sharedMisses")))
-                        (line("Configurations cached", &document.count(&at("cache/config/size"))))
-                        (line("Clients cached", &document.count(&at("cache/clients/size"))))
-                    }
-                }
-                (pool(document))
-                (processes(document))
-            }
-        }
-    }
-}
-
-fn pool(document: Document<'_>) -> Markup {
-    let at = |key: &str| format!("/dataSourceManager/connectionPool/{key}");
-    let used = document.number(&at("utilization/percent"));
-    let judged = document.text("/health/status") != Some("idle");
-    let status = document.text(&at("status")).filter(|_| judged);
-    let tone = match status {
-        Some("healthy") => Tone::Well,
-        Some("warning") => Tone::Warning,
-        Some(_) => Tone::Bad,
-        None => Tone::Quiet,
+fn card(graded: &Graded, document: Document<'_>) -> Markup {
+    let letter = document.text(&format!("/performance/scores/{}/grade", graded.key));
+    let score = document.number(&format!("/performance/scores/{}/score", graded.key));
+    let value = match score {
+        Some(score) if graded.key == "overall" => format!("{score:.0} of 100"),
+        Some(score) => percent(Some(score)),
+        None => "Nothing to grade".to_owned(),
     };
+    html! {
+        div class={ "panel grade " (Tone::of_grade(letter).class()) } data-key=(graded.key) {
+            div .score {
+                p .letter aria-hidden="true" { (letter.unwrap_or("–")) }
+                div {
+                    h3 { (graded.name) span .unseen { ": " (letter.unwrap_or("no grade")) } }
+                    p .value { (value) }
+                }
+            }
+            (scale(graded.grade, score))
+            p .meaning { "By " (graded.meaning) }
+            dl { ((graded.numbers)(document)) }
+        }
+    }
+}
+
+fn of_processes(document: Document<'_>) -> Markup {
+    html! {
+        (line("Services reporting", &size(document.list("/instances").len())))
+        @if let Some(began) = document.time("/system/uptime/since") {
+            div .line { dt { "The longest, up for" } dd { (since(began)) } }
+        }
+        (line("Version", document.text("/system/version").unwrap_or("–")))
+    }
+}
+
+fn of_caches(document: Document<'_>) -> Markup {
+    let at = |key: &str| document.count(&format!("/dataSourceManager/cache/{key}"));
+    html! {
+        (line("Efficiency", document.text("/dataSourceManager/cache/efficiency").unwrap_or("–")))
+        (line("Hits, misses", &format!("{}, {}", at("hits/count"), at("misses/count"))))
+        (line("Second tier", &format!("{}, {}", document.count("/cacheStats/sharedHits"), document.count("/cacheStats/sharedMisses"))))
+        (line("Configurations cached", &at("config/size")))
+        (line("Clients cached", &at("clients/size")))
+    }
+}
+
+fn of_pool(document: Document<'_>) -> Markup {
+    let at = |key: &str| format!("/dataSourceManager/connectionPool/{key}");
+    let judged = document.text("/health/status") != Some("idle");
     let exhausted = document.number(&at("exhaustedCount")).unwrap_or(0.0) > 0.0;
     html! {
-        div .panel {
-            h3 { "Connection pool" }
-            dl {
-                (big("Utilization", &percent(used), status))
-                div .gauge { (meter(used, tone.class(), &format!("{} of the pool in use", percent(used)))) }
-                (line("Clients in use", &format!("{} of {}", document.count(&at("active")), document.count(&at("max")))))
-                (line("Available", &document.count(&at("available"))))
-                (line("Created", &document.count(&at("totalCreated"))))
-                div .line.alarm[exhausted] { dt { "Exhausted" } dd { (document.count(&at("exhaustedCount"))) " ×" } }
-            }
-        }
+        (line("Status", document.text(&at("status")).filter(|_| judged).unwrap_or("–")))
+        (line("Clients in use", &format!("{} of {}", document.count(&at("active")), document.count(&at("max")))))
+        (line("Available", &document.count(&at("available"))))
+        (line("Created", &document.count(&at("totalCreated"))))
+        div .line.alarm[exhausted] { dt { "Exhausted" } dd { (document.count(&at("exhaustedCount"))) " ×" } }
     }
 }
 
-fn processes(document: Document<'_>) -> Markup {
-    let memory = document.number("/system/memory/usedPercent");
-    let tone =
-        memory.map_or(Tone::Quiet, |used| Tone::of_grade(Some(super::marks::letter(Grade::of_usage(used)))));
+fn of_memory(document: Document<'_>) -> Markup {
     let resident = document.0.pointer("/system/memory/rss/bytes").and_then(serde_json::Value::as_u64);
-    html! {
-        div .panel {
-            h3 { "Processes" }
-            dl {
-                (big("Resident memory", &resident.map_or_else(|| "–".to_owned(), super::words::mebibytes), None))
-                div .gauge { (meter(memory, tone.class(), &format!("{} of its limit used by the fullest process", percent(memory)))) }
-                (line("Fullest, of its limit", &percent(memory)))
-                (line("Reporting", &super::words::size(document.list("/instances").len())))
-                @if let Some(began) = document.time("/system/uptime/since") {
-                    div .line { dt { "Up for" } dd { (since(began)) } }
-                }
-                (line("Version", document.text("/system/version").unwrap_or("–")))
-            }
-        }
-    }
-}
-
-fn big(name: &str, value: &str, word: Option<&str>) -> Markup {
-    html! { div .big { dt { (name) } dd { (value) @if let Some(word) = word { " " span .note { (word) } } } } }
+    html! { (line("Resident, all services", &resident.map_or_else(|| "–".to_owned(), mebibytes))) }
 }
 
 fn line(name: &str, value: &str) -> Markup {
