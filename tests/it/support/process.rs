@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-pub use super::machine::{find, search_path, server_ids};
+pub use super::machine::{find, search_path, server_ids, variable};
 
 type Job = (Command, mpsc::Sender<io::Result<std::process::Child>>);
 
