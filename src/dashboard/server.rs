@@ -64,7 +64,7 @@ impl Dashboard {
     /// Serves and watches until `stop` completes; then answers what was asked, within ten seconds.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> End {
         let mut watching = JoinSet::new();
-        watching.spawn(watch::watch(Arc::clone(&self.0)));
+        watching.spawn(watch::keep_watching(Arc::clone(&self.0)));
         let graceful = GracefulShutdown::new();
         let service = TowerToHyperService::new(routes::router(Arc::clone(&self.0)));
         let open = Arc::new(Open::default());

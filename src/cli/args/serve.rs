@@ -13,7 +13,9 @@ use clap::{Args, ValueEnum};
 /// /api/debug/performance, metrics at /metrics. /healthz and /readyz say how it is itself.
 ///
 /// With BOOTHDS_SERVE_TOKEN set whoever asks needs that token; to be reached from other machines it has to be set.
-/// SIGHUP, or a change of a file that settings came from, makes it read its settings, keys and certificate anew.
+/// SIGHUP, or a change of a file that settings came from, makes it read its settings, keys and certificate anew. SIGTERM
+/// and Ctrl-C end it when what was asked is answered; the exit code is then 0 and 130. With --verbose every request is
+/// logged.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct ServeArgs {
     /// The address and port to listen on
