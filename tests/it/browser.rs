@@ -115,11 +115,8 @@ async fn the_page_shows_services_grades_tenants_and_their_history() {
 fn the_page_follows_the_fleet_and_leaves_the_reader_alone() {
     let fleet = Files::new(12);
     fleet.house.add(TenantRow::new("broken").data_source("sqlite:///nowhere.db", &seal("x"), &seal("x")));
-    let lacking = fleet.house.folder.path().join("lacking.db");
-    let url = sqlite_source(&lacking, &["others"]);
-    let row = TenantRow::new("lacking").data_source(&url, &seal("x"), &seal("x"));
-    fleet.house.add(row.tenant_id_in_data_source("mine"));
-    story("updates", &fleet.serve(), json!({"file": fleet.files[3], "tenant": "t3", "open": "lacking"}));
+    let _cluster = showcase::with_findings(&fleet.house);
+    story("updates", &fleet.serve(), json!({"file": fleet.files[3], "tenant": "t3", "open": "lumen"}));
 }
 
 #[test]
@@ -177,9 +174,7 @@ fn an_idle_fleet_and_the_door_can_be_read_too() {
 #[test]
 fn a_keyboard_is_enough() {
     let fleet = Files::new(2);
-    let url = sqlite_source(&fleet.house.folder.path().join("lacking.db"), &["others"]);
-    let row = TenantRow::new("lacking").data_source(&url, &seal("x"), &seal("x"));
-    fleet.house.add(row.tenant_id_in_data_source("mine"));
+    let _cluster = showcase::with_findings(&fleet.house);
     story("keyboard", &serve(&fleet.house.cli(["serve", "--interval", "1h"])), json!({}));
 }
 

@@ -1,7 +1,7 @@
 //! What is around the content: the head of the document, the header with the live refresh, and the footer. None of it
 //! is replaced by a refresh.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::View;
 use super::marks::{icon, shapes};
@@ -41,7 +41,7 @@ pub(super) fn performance(view: &View<'_>, inner: &Markup) -> Markup {
 /// A document with its head.
 pub(super) fn document(title: &str, body: &Markup) -> Markup {
     html! {
-        (DOCTYPE)
+        (PreEscaped("<!doctype html>"))
         html lang="en" {
             head {
                 meta charset="utf-8";

@@ -192,10 +192,17 @@ fn findings(row: &Row) -> Markup {
     html! {
         details class={ "more " (tone) } {
             summary { (words.join(", ")) span .unseen { " found" } }
-            ul .findings { @for one in row.findings.iter().take(FINDINGS) { (finding(one, SENTENCE)) } }
+            ul .findings { @for one in telling(&row.findings) { (finding(one, SENTENCE)) } }
             @if all > FINDINGS { p { a href=(row.path()) { "All " (size(all)) " findings" } } }
         }
     }
+}
+
+/// The findings that tell most: of each code the first, then the others.
+fn telling(findings: &[Finding]) -> Vec<&Finding> {
+    let is_first = |at: usize| findings[..at].iter().all(|earlier| earlier.code != findings[at].code);
+    let (first, others): (Vec<usize>, Vec<usize>) = (0..findings.len()).partition(|at| is_first(*at));
+    first.into_iter().chain(others).take(FINDINGS).map(|at| &findings[at]).collect()
 }
 
 /// A finding with what it means and how it is mended.

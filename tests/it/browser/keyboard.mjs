@@ -28,7 +28,7 @@ await story(async (story) => {
     story.holds(`the focus on ${stop.text} is not visible`, stop.visible);
   }
   const words = stops.map((stop) => stop.text);
-  for (const word of ["boothds", "Pause", "q", "Search", "T0", "Lacking", "Reset the counts…", "Metrics"]) {
+  for (const word of ["boothds", "Pause", "q", "Search", "T0", "Lumen Event Hire", "Reset the counts…", "Metrics"]) {
     story.holds(`no stop at ${word}: ${words}`, words.includes(word));
   }
   const below = stops.slice(1).every((stop, at) => at === 0 || stop.top >= stops[at].top - 60);

@@ -28,6 +28,23 @@ const ON_POSTGRES: [(&str, &str, &str); 5] = [
     ("magnesium", "Magnesium Flash Ltd", "alter table accounts enable row level security;"),
 ];
 
+/// Adds a tenant with a database of its own; returns its id.
+fn on_postgres(house: &House, cluster: &PrivateCluster, names: (&str, &str), sql: &str) -> String {
+    let (subdomain, name) = names;
+    let database = cluster.create_database(&subdomain.replace('-', "_"));
+    cluster.psql(&database, &format!("{HOUSE}{sql}"));
+    let anon = seal(&cluster.url_as("visitor", &database));
+    let row = TenantRow::new(subdomain).name(name).data_source(&cluster.url(&database), &anon, &seal("x"));
+    house.add(row.tenant_id_in_data_source(A))
+}
+
+/// Adds the tenant `lumen`, which answers but has findings, on a server that is to be kept.
+pub fn with_findings(house: &House) -> PrivateCluster {
+    let cluster = cluster();
+    on_postgres(house, &cluster, ("lumen", "Lumen Event Hire"), OPEN);
+    cluster
+}
+
 pub struct Showcase {
     pub house: House,
     /// The id of a tenant whose rows everybody sees.
@@ -43,12 +60,7 @@ impl Showcase {
         let (house, cluster) = (House::sqlite(), cluster());
         let mut exposed = String::new();
         for (subdomain, name, sql) in ON_POSTGRES {
-            let database = cluster.create_database(&subdomain.replace('-', "_"));
-            cluster.psql(&database, &format!("{HOUSE}{sql}"));
-            let (anon, service) = (seal(&cluster.url_as("visitor", &database)), seal("x"));
-            let row =
-                TenantRow::new(subdomain).name(name).data_source(&cluster.url(&database), &anon, &service);
-            let id = house.add(row.tenant_id_in_data_source(A));
+            let id = on_postgres(&house, &cluster, (subdomain, name), sql);
             if subdomain == "lumen" {
                 exposed = id;
             }
