@@ -87,7 +87,7 @@ fn serve(cli: &Cli) -> Served {
     served
 }
 
-/// Services that were asked for clients; shut down at the end of the test.
+/// A service that was asked for clients, and has reported; to be shut down at the end of the test.
 async fn busy(house: &House, asked: &[(&str, usize)]) -> DataSourceManager {
     let manager = house.manager();
     for (id, times) in asked {
@@ -212,7 +212,7 @@ async fn the_pictures_of_the_documentation_can_be_made() {
         showcase.live_a_little(&served);
     }
     let folder = if wanted { docs.as_path() } else { scratch.path() };
-    story("pictures", &served, json!({"folder": folder, "all": wanted}));
+    story("pictures", &served, json!({"folder": folder}));
     for name in ["dashboard-light.png", "dashboard-dark.png"] {
         let size = folder.join(name).metadata().unwrap().len();
         assert!((20_000..150_000).contains(&size), "{name}: {size} bytes");

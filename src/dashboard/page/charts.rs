@@ -75,7 +75,7 @@ pub(super) fn scale(grade: fn(f64) -> Grade, value: Option<f64>) -> Markup {
                 text .on[current == Some(*grade)] x=(from * 2 + width / 2) y="27" text-anchor="middle" { (letter(*grade)) }
             }
             @if let Some(value) = value {
-                @let x = value.clamp(0.0, 100.0) * 2.0;
+                @let x = (value.clamp(0.0, 100.0) * 2.0).clamp(5.0, 195.0);
                 path .pointer d=(format!("M{x:.1} 9l-4.5-7h9z")) {}
             }
         }

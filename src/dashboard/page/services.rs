@@ -144,13 +144,19 @@ fn card(graded: &Graded, document: Document<'_>) -> Markup {
         Some(score) => percent(Some(score)),
         None => "Nothing to grade".to_owned(),
     };
+    // What the document says in a word beside the grade.
+    let word = match graded.key {
+        "caching" => document.text("/dataSourceManager/cache/efficiency"),
+        "pooling" => document.text("/dataSourceManager/connectionPool/status"),
+        _ => None,
+    };
     html! {
         div class={ "panel grade " (Tone::of_grade(letter).class()) } data-key=(graded.key) {
             div .score {
                 p .letter aria-hidden="true" { (letter.unwrap_or("–")) }
                 div {
                     h3 { (graded.name) span .unseen { ": " (letter.unwrap_or("no grade")) } }
-                    p .value { (value) }
+                    p .value { (value) @if let (Some(word), true) = (word, score.is_some()) { " " span .note { (word) } } }
                 }
             }
             (scale(graded.grade, score))
@@ -164,7 +170,7 @@ fn of_processes(document: Document<'_>) -> Markup {
     html! {
         (line("Services reporting", &size(document.list("/instances").len())))
         @if let Some(began) = document.time("/system/uptime/since") {
-            div .line { dt { "The longest, up for" } dd { (since(began)) } }
+            div .line { dt { "Up for" } dd { (since(began)) } }
         }
         (line("Version", document.text("/system/version").unwrap_or("–")))
     }
@@ -172,25 +178,23 @@ fn of_processes(document: Document<'_>) -> Markup {
 
 fn of_caches(document: Document<'_>) -> Markup {
     let at = |key: &str| document.count(&format!("/dataSourceManager/cache/{key}"));
+    let shared =
+        ["/cacheStats/sharedHits", "/cacheStats/sharedMisses"].map(|pointer| document.count(pointer));
     html! {
-        (line("Efficiency", document.text("/dataSourceManager/cache/efficiency").unwrap_or("–")))
-        (line("Hits, misses", &format!("{}, {}", at("hits/count"), at("misses/count"))))
-        (line("Second tier", &format!("{}, {}", document.count("/cacheStats/sharedHits"), document.count("/cacheStats/sharedMisses"))))
-        (line("Configurations cached", &at("config/size")))
-        (line("Clients cached", &at("clients/size")))
+        (line("Hits / misses", &format!("{} / {}", at("hits/count"), at("misses/count"))))
+        (line("The same, second tier", &shared.join(" / ")))
+        (line("Configurations / clients", &format!("{} / {}", at("config/size"), at("clients/size"))))
     }
 }
 
 fn of_pool(document: Document<'_>) -> Markup {
     let at = |key: &str| format!("/dataSourceManager/connectionPool/{key}");
-    let judged = document.text("/health/status") != Some("idle");
+    let count = |key| document.count(&at(key));
     let exhausted = document.number(&at("exhaustedCount")).unwrap_or(0.0) > 0.0;
     html! {
-        (line("Status", document.text(&at("status")).filter(|_| judged).unwrap_or("–")))
-        (line("Clients in use", &format!("{} of {}", document.count(&at("active")), document.count(&at("max")))))
-        (line("Available", &document.count(&at("available"))))
-        (line("Created", &document.count(&at("totalCreated"))))
-        div .line.alarm[exhausted] { dt { "Exhausted" } dd { (document.count(&at("exhaustedCount"))) " ×" } }
+        (line("Clients in use", &format!("{} of {}", count("active"), count("max"))))
+        (line("Available / ever created", &format!("{} / {}", count("available"), count("totalCreated"))))
+        div .line.alarm[exhausted] { dt { "Exhausted" } dd { (count("exhaustedCount")) " ×" } }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn instances(view: &View<'_>) -> Markup {
             @if all.is_empty() {
                 div .panel.empty data-key="none" { p { "No service reports to this state store." } }
             } @else {
-                div .table.scrolls data-key="some" role="region" aria-labelledby="instances" tabindex="0" {
+                div .table.scrolls data-key="some" role="region" aria-label="Table of running services" tabindex="0" {
                     table .plain {
                         caption .unseen { "Services that report to the state store, with their counts since the last reset" }
                         thead { tr {

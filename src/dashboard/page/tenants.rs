@@ -159,10 +159,16 @@ pub(super) fn source(row: &Row, most: usize) -> Markup {
             (None, None) => span .muted { "none" },
             (kind, endpoint) => {
                 span .kind { (kind.map_or("unknown kind", |kind| kind.as_str())) } " "
-                @if let Some(endpoint) = endpoint { code .endpoint { bdi { (short(endpoint, most)) } } }
+                @if let Some(endpoint) = endpoint { code .endpoint { bdi { (short(place(endpoint), most)) } } }
             }
         }
     }
+}
+
+/// An endpoint without the scheme that its kind says already. That of `http:` is no matter of course.
+fn place(endpoint: &str) -> &str {
+    let rest = ["postgres://", "postgresql://", "https://", "sqlite://", "sqlite:"];
+    rest.into_iter().find_map(|scheme| endpoint.strip_prefix(scheme)).unwrap_or(endpoint)
 }
 
 fn findings(row: &Row) -> Markup {

@@ -13,7 +13,7 @@ await story(async (story) => {
   await button.click();
   await window.waitForURL(story.page);
   story.has("nothing is graded", await caching.innerText(), "Nothing to grade");
-  story.has("hits and misses", await caching.innerText(), "0, 0");
+  story.has("hits and misses", await caching.innerText(), "0 / 0");
   story.has("it is idle", await window.locator('[data-key="services"]').innerText(), "Idle");
   story.holds("that does not look well", (await window.locator('[data-key="services"].well').count()) === 0);
 });

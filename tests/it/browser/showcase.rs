@@ -85,7 +85,7 @@ impl Showcase {
             "eyJhbGciOiJIUzI1NiJ9.e30.x",
         ));
         house.add(TenantRow::new("rollfilm").name("Roll Film (no data yet)"));
-        let first = busy(&house, &[(&ids[0], 41), (&ids[1], 18), (&ids[2], 2)]).await;
+        let first = busy(&house, &[(&ids[0], 7), (&ids[1], 4), (&ids[2], 2)]).await;
         let second = busy(&house, &[(&ids[0], 1), (&ids[2], 1)]).await;
         Self {
             house,
