@@ -34,6 +34,10 @@ fn story(name: &str, served: &Served, facts: Value) {
     static BROWSER: Mutex<()> = Mutex::new(());
     let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let home = scratch::folder("browser");
+    for module in ["playwright-core", "axe-core"] {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/node_modules").join(module);
+        assert!(folder.is_dir(), "`{module}` is missing: `scripts/test` installs what the tests need");
+    }
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/browser/{name}.mjs"));
     let mut command = process::command(process::find("node"), Signal::KILL, User::Own);
     command.arg(script).env("HOME", home.path()).env("CHROMIUM", process::find("chromium"));

@@ -127,7 +127,7 @@ pub(super) fn history(row: &Row) -> Markup {
     let top = slowest.max(1.0);
     let first = HISTORY.saturating_sub(row.history.len());
     html! {
-        svg .history viewBox="0 0 640 170" role="img" aria-label=(told(row)) {
+        svg .history viewBox="-20 0 660 170" role="img" aria-label=(told(row)) {
             @for (y, part) in [(20, 1.0), (75, 0.5), (130, 0.0)] {
                 path .grid d={ "M64 " (y) ".5H632" } {}
                 text x="56" y=(y + 4) text-anchor="end" { (milliseconds(top * part)) }

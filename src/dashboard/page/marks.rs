@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::fleet::State;
+use crate::dashboard::fleet::{Row, State};
 use crate::finding::Severity;
 use crate::health::Grade;
 use crate::probe::RlsState;
@@ -42,6 +42,16 @@ impl Tone {
     pub(super) fn of_state(state: State) -> Self {
         match state {
             State::Failed => Self::Bad,
+            State::Passed => Self::Well,
+            State::Pending | State::Skipped => Self::Quiet,
+        }
+    }
+    /// Of a tenant: what answers and shows its rows to others is not well.
+    pub(super) fn of_tenant(row: &Row) -> Self {
+        match row.state {
+            State::Failed => Self::Bad,
+            _ if row.counting(Severity::Error) > 0 || row.rls == Some(RlsState::Exposed) => Self::Bad,
+            _ if row.counting(Severity::Warning) > 0 => Self::Warning,
             State::Passed => Self::Well,
             State::Pending | State::Skipped => Self::Quiet,
         }

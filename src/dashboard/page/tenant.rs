@@ -13,7 +13,7 @@ use crate::dashboard::fleet::Row;
 pub(super) fn panel(row: &Row, view: &View<'_>) -> Markup {
     let stale = super::standing::is_stale(view);
     html! {
-        section class={ "panel banner " (Tone::of_state(row.state).class()) @if stale { " stale" } } data-key="tenant" aria-labelledby="last-test" {
+        section class={ "panel banner " (Tone::of_tenant(row).class()) @if stale { " stale" } } data-key="tenant" aria-labelledby="last-test" {
             h2 #last-test { "Last test" }
             p .badges.large {
                 (marks::state(row.state))

@@ -9,7 +9,7 @@ use url::form_urlencoded::Serializer;
 
 use super::View;
 use super::charts::sparkline;
-use super::marks;
+use super::marks::{self, Tone};
 use super::words::{ago, milliseconds, outside, plural, short, size};
 use crate::dashboard::fleet::{Row, State};
 use crate::dashboard::rows::{Query, ROWS, Rows};
@@ -121,7 +121,7 @@ fn table(rows: &Rows) -> Markup {
 
 fn line(row: &Row) -> Markup {
     html! {
-        tr role="row" class=(row.state.as_str()) data-key=(short(row.id.as_str(), 300)) {
+        tr role="row" class=[(Tone::of_tenant(row) == Tone::Bad).then_some("wrong")] data-key=(short(row.id.as_str(), 300)) {
             th role="rowheader" scope="row" { (name(row)) }
             td role="cell" .result {
                 p .badges { (marks::state(row.state)) @if let Some(class) = row.failure { " " code { (class.slug()) } } }
