@@ -15,6 +15,7 @@ use crate::manager::house::{House, until as until_async};
 use crate::serve::served::{Served, TOKEN, text, until};
 use crate::support::cli::Cli;
 use crate::support::fleet::{TenantRow, sqlite_source};
+use crate::support::machine;
 use crate::support::process::{self, Signal, User};
 use crate::support::scratch;
 
@@ -211,7 +212,7 @@ async fn the_pictures_of_the_documentation_can_be_made() {
     let served = serve(&showcase.house.cli(["serve", "--interval", "1s"]));
     let scratch = scratch::folder("pictures");
     let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let wanted = process::variable("BOOTHDS_SCREENSHOTS").is_some();
+    let wanted = machine::variable("BOOTHDS_SCREENSHOTS").is_some();
     if wanted {
         showcase.live_a_little(&served);
     }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-pub use super::machine::{find, search_path, server_ids, variable};
+pub use super::machine::{find, search_path, server_ids};
 
 type Job = (Command, mpsc::Sender<io::Result<std::process::Child>>);
 
