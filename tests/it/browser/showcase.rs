@@ -78,7 +78,7 @@ impl Showcase {
         }
         let nobody = format!("postgres://booth@127.0.0.1:{}/kiosk", refused_port());
         house.add(TenantRow::new("kiosk").name("Kiosk Rentals").data_source(&nobody, &seal("x"), &seal("x")));
-        let unsealed = cluster.url(&cluster.create_database("polaroid"));
+        let unsealed = cluster.url(&cluster.create_database("parallax"));
         house.add(TenantRow::new("parallax").name("Parallax Photo").data_source(
             &unsealed,
             "eyJhbGciOiJIUzI1NiJ9.e30.x",
