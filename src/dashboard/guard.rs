@@ -25,23 +25,27 @@ pub(super) async fn guard(State(inner): State<Arc<Inner>>, request: Request, nex
     // The pattern, not the path: what somebody pasted into an address is in no log.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let peer = request.extensions().get::<Peer>().copied();
-    let headers = request.headers().clone();
+    let html = answer::wants_html(request.headers());
     let answered = match refusal(&inner, &request, peer) {
         Some(refusal) => refusal,
         None => tokio::time::timeout(LIMIT, next.run(request)).await.unwrap_or_else(|_| {
-            answer::problem(&headers, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this took too long")
+            answer::worded(html, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this took too long")
         }),
     };
     let mut response = if answered.status() == StatusCode::METHOD_NOT_ALLOWED {
         let allow = answered.headers().get(axum::http::header::ALLOW).cloned();
         let mut worded =
-            answer::problem(&headers, StatusCode::METHOD_NOT_ALLOWED, "method", "this takes another method");
+            answer::worded(html, StatusCode::METHOD_NOT_ALLOWED, "method", "this takes another method");
         allow.map(|allow| worded.headers_mut().insert(axum::http::header::ALLOW, allow));
         worded
     } else {
         answered
     };
     answer::harden(response.headers_mut());
+    if !inner.speaks_tls() {
+        // Without TLS browsers heed it on this machine alone, and elsewhere complain of it in their console.
+        response.headers_mut().remove("cross-origin-opener-policy");
+    }
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
     note(&inner, &method, route, response.status(), start.elapsed(), peer);
     response
