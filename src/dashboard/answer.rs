@@ -77,7 +77,12 @@ pub(super) fn see_other(path: &str) -> Response {
 
 /// A refusal, as a page or as the error object of the command line.
 pub(super) fn problem(headers: &HeaderMap, status: StatusCode, code: &str, message: &str) -> Response {
-    if wants_html(headers) {
+    worded(wants_html(headers), status, code, message)
+}
+
+/// The same where it is known already what the client reads.
+pub(super) fn worded(html_wanted: bool, status: StatusCode, code: &str, message: &str) -> Response {
+    if html_wanted {
         let view = ProblemView { status: status.as_u16(), message, version: VERSION };
         return html(status, page::problem(&view));
     }
@@ -97,7 +102,8 @@ pub(super) fn harden(headers: &mut HeaderMap) {
         ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        // Not `no-referrer`: browsers would then send the Origin `null` with our own forms.
+        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
     ] {

@@ -3,6 +3,7 @@
 //! The order is that of how little it costs to refuse. What needs no token is health, the login and what it looks like.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt;
 
 use super::server::Peer;
 use super::{Inner, access, answer};
@@ -25,26 +27,40 @@ pub(super) async fn guard(State(inner): State<Arc<Inner>>, request: Request, nex
     // The pattern, not the path: what somebody pasted into an address is in no log.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let peer = request.extensions().get::<Peer>().copied();
-    let headers = request.headers().clone();
+    let html = answer::wants_html(request.headers());
     let answered = match refusal(&inner, &request, peer) {
         Some(refusal) => refusal,
-        None => tokio::time::timeout(LIMIT, next.run(request)).await.unwrap_or_else(|_| {
-            answer::problem(&headers, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this took too long")
-        }),
+        None => run(request, next, html).await,
     };
     let mut response = if answered.status() == StatusCode::METHOD_NOT_ALLOWED {
         let allow = answered.headers().get(axum::http::header::ALLOW).cloned();
         let mut worded =
-            answer::problem(&headers, StatusCode::METHOD_NOT_ALLOWED, "method", "this takes another method");
+            answer::worded(html, StatusCode::METHOD_NOT_ALLOWED, "method", "this takes another method");
         allow.map(|allow| worded.headers_mut().insert(axum::http::header::ALLOW, allow));
         worded
     } else {
         answered
     };
     answer::harden(response.headers_mut());
+    if !inner.speaks_tls() {
+        // Without TLS browsers heed it on this machine alone, and elsewhere complain of it in their console.
+        response.headers_mut().remove("cross-origin-opener-policy");
+    }
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
     note(&inner, &method, route, response.status(), start.elapsed(), peer);
     response
+}
+
+/// Runs the route, for as long as that may take. A bug in it is told to the client as one, and to the log by the hook.
+async fn run(request: Request, next: Next, html: bool) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(LIMIT, answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => {
+            answer::worded(html, StatusCode::INTERNAL_SERVER_ERROR, "bug", "a bug; it is in the log")
+        }
+        Err(_) => answer::worded(html, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this took too long"),
+    }
 }
 
 fn note(inner: &Inner, method: &Method, route: &str, status: StatusCode, took: Duration, peer: Option<Peer>) {
@@ -144,4 +160,60 @@ fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
 /// A path as the value of a query.
 fn encoded(path: &str) -> String {
     url::form_urlencoded::byte_serialize(path.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    use super::*;
+    use crate::cipher::{EncryptionKey, KeyRing};
+    use crate::clock::Clock;
+    use crate::dashboard::{Dashboard, Options, Setup};
+    use crate::manager::PoolSettings;
+    use crate::probe::ProbeOptions;
+    use crate::secret::Secret;
+    use crate::settings::Settings;
+    use crate::state::Location;
+
+    fn dashboard() -> Dashboard {
+        let settings = Settings::from_vars([("HOME", "/nowhere")]).unwrap();
+        let key = EncryptionKey::parse(&Secret::new("00".repeat(32)), "test").unwrap();
+        let setup = Setup {
+            database: Secret::new("sqlite:/nowhere.db".to_owned()),
+            ring: Arc::new(KeyRing::new(key, Vec::new())),
+            options: ProbeOptions::from_settings(&settings),
+            location: Location::from_settings(&settings).unwrap(),
+            namespace: "n".to_owned(),
+            pool: PoolSettings::from_settings(&settings),
+            token: None,
+        };
+        let options =
+            Options { allowed_hosts: Vec::new(), interval: Duration::from_secs(300), connections: 16 };
+        Dashboard::new(options, setup, None, Clock::System)
+    }
+
+    async fn answered(path: &str) -> Response {
+        let inner = dashboard().0;
+        let router = Router::new()
+            .route("/bug", get(async || -> &'static str { panic!("a test of a bug") }))
+            .layer(from_fn_with_state(inner, guard));
+        let here = "127.0.0.1:1".parse().unwrap();
+        let mut request =
+            Request::builder().uri(path).header("host", "localhost").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer { remote: here, local: here });
+        TowerToHyperService::new(router).call(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_bug_in_a_route_is_an_answer_and_ends_nothing() {
+        let answer = answered("/bug").await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    }
 }

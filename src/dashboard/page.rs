@@ -1,15 +1,34 @@
 //! The page: HTML from a [`View`], which borrows everything that is shown. Pure: no clock, no store, no request.
 //!
 //! The Content-Security-Policy lets nothing in that is inline or from elsewhere: no `style=`, no `on…=`, no `data:`.
-//! Scripts and styles are [`ASSETS`], linked as [`super::assets::path`] says.
+//! Scripts and styles are [`ASSETS`], linked as [`super::assets::path`] says. Every text is escaped by maud as it is
+//! written; nothing here is marked as escaped already but what this crate draws itself.
+//!
+//! Whether something is well is never said by colour alone, and never without data: nothing to grade, data that are
+//! old, and a store that cannot be read each look unlike "well".
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 use serde_json::Value;
 
 use super::fleet::{Row, Snapshot};
 use super::rows::Rows;
+
+mod charts;
+mod doors;
+mod frame;
+mod marks;
+mod rounds;
+mod services;
+mod standing;
+mod tables;
+mod tenant;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod words;
 
 /// A file that pages link to, served from the binary.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +42,19 @@ pub struct Asset {
 }
 
 /// The files that pages link to.
-pub const ASSETS: &[Asset] = &[];
+pub const ASSETS: &[Asset] = &[
+    Asset {
+        name: "page.css",
+        content_type: "text/css; charset=utf-8",
+        bytes: include_bytes!("page/page.css"),
+    },
+    Asset {
+        name: "page.js",
+        content_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("page/page.js"),
+    },
+    Asset { name: "icon.svg", content_type: "image/svg+xml", bytes: include_bytes!("page/icon.svg") },
+];
 
 /// What the performance page shows.
 #[derive(Clone, Copy, Debug)]
@@ -86,26 +117,44 @@ pub struct ProblemView<'a> {
 /// The whole performance page, which holds [`fragment`].
 #[must_use]
 pub fn render(view: &View<'_>) -> String {
-    format!("<!doctype html><title>boothds</title><main>{}</main>", fragment(view))
+    frame::performance(view, &inner(view)).into_string()
 }
 
 /// The part of the performance page that the live refresh replaces (`?fragment=1`). It is sent only when it differs from
-/// what the browser has: a text that changes by itself, such as the time of day, belongs outside.
+/// what the browser has: a text that changes by itself, such as the time of day, belongs outside. Ages are therefore
+/// written as the time that they began, which the script turns into ages.
 #[must_use]
 pub fn fragment(view: &View<'_>) -> String {
-    format!("<p>{} tenants</p>", view.fleet.totals.total)
+    inner(view).into_string()
 }
 
 /// The login page: a form that posts `token` and `return` to `/login`.
 #[must_use]
 pub fn login(view: &LoginView<'_>) -> String {
-    let _ = view;
-    "<!doctype html><title>boothds</title><form method=post action=/login><input type=password name=token></form>"
-        .to_owned()
+    doors::login(view).into_string()
 }
 
 /// A page that says no: an unknown tenant, a refused request.
 #[must_use]
 pub fn problem(view: &ProblemView<'_>) -> String {
-    format!("<!doctype html><title>boothds</title><p>{}</p>", view.status)
+    doors::problem(view).into_string()
+}
+
+fn inner(view: &View<'_>) -> Markup {
+    html! {
+        (standing::notices(view))
+        @match view.tenant {
+            Some(row) => (tenant::panel(row, view)),
+            None => {
+                div .pair data-key="standing" { (services::banner(view)) (rounds::panel(view)) }
+                (services::grades(view))
+                (rounds::between(view.fleet))
+                (tenants::section(view))
+                (tables::instances(view))
+            }
+        }
+        @if view.tenant.is_some() { (services::banner(view)) (services::grades(view)) }
+        (tables::configuration(view))
+        span #verdict hidden data-say=(standing::verdict(view)) data-title=(standing::title(view)) {}
+    }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod application_database;
+mod browser;
 mod caches_cli;
 mod demo;
 mod doctor;

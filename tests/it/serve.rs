@@ -6,6 +6,6 @@ mod hostile;
 mod lifecycle;
 mod metrics;
 mod reload;
-mod served;
+pub mod served;
 mod tls;
 mod watch;

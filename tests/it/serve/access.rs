@@ -224,7 +224,7 @@ fn every_answer_tells_browsers_to_trust_and_keep_nothing() {
         assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"));
         assert!(!policy.contains("unsafe") && !policy.contains("data:") && !policy.contains('*'), "{policy}");
         assert_eq!(field(answer, "x-content-type-options"), "nosniff");
-        assert_eq!(field(answer, "referrer-policy"), "no-referrer");
+        assert_eq!(field(answer, "referrer-policy"), "same-origin");
         assert_eq!(field(answer, "cache-control"), "no-store");
         assert_eq!(header(&answer.headers, "access-control-allow-origin"), None);
         assert_eq!(header(&answer.headers, "server"), None);

@@ -14,6 +14,12 @@ pub fn search_path() -> OsString {
     std::env::var_os("PATH").expect("a search path")
 }
 
+/// A variable of the environment that the tests were started in: what somebody wants of them.
+#[expect(clippy::disallowed_methods, reason = "a wish to the tests, as `scripts/test` hands it on")]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// Where a program is, looked up in the search path, `/usr/sbin` and the folders of Debian's PostgreSQL.
 ///
 /// # Panics
