@@ -38,12 +38,12 @@ mod setup;
 mod throttle;
 mod tls;
 mod token;
+mod traffic;
 mod watch;
 
 use database::Database;
 use document::Documents;
 use fleet::Fleet;
-use metrics::Traffic;
 use ready::Readiness;
 pub use server::{CONNECTIONS, End};
 use sessions::Sessions;
@@ -51,6 +51,7 @@ pub use setup::Setup;
 use throttle::Throttle;
 pub use tls::{Certificate, TlsError};
 pub use token::{LONGEST, SHORTEST, Token, TokenError};
+use traffic::Traffic;
 
 /// What holds for the life of a dashboard.
 #[derive(Clone, Debug)]
@@ -126,6 +127,11 @@ impl Dashboard {
         inner.documents.forget().await;
         inner.readiness.forget().await;
         inner.changed.send_modify(|changes| *changes += 1);
+    }
+
+    /// Takes note that the settings were read anew, or could not be, for the metrics.
+    pub fn reloaded(&self, good: bool) {
+        self.0.traffic.reloaded(good, self.0.clock.now());
     }
 
     /// Shows another certificate to whoever connects from now on.

@@ -119,7 +119,7 @@ pub(super) fn check_token(inner: &Inner, given: &str, address: IpAddr) -> Result
         return Ok(());
     }
     inner.throttle.wrong(address);
-    inner.traffic.refused_token();
+    inner.traffic.refused_tokens.inc();
     Err(None)
 }
 

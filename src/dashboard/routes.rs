@@ -45,6 +45,28 @@ pub(super) fn router(inner: Arc<Inner>) -> Router {
         .with_state(inner)
 }
 
+/// The patterns of all routes, for labels and logs.
+const PATTERNS: [&str; 11] = [
+    "/",
+    PAGE,
+    "/{tenant}/debug/performance",
+    report::PATH,
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/logout",
+    "/assets/{name}",
+    OTHER,
+];
+/// What stands for a path that there is not.
+const OTHER: &str = "other";
+
+/// A pattern as one of those that are known.
+pub(super) fn known(pattern: &str) -> &'static str {
+    PATTERNS.into_iter().find(|known| *known == pattern).unwrap_or(OTHER)
+}
+
 pub(super) fn not_found(headers: &HeaderMap, message: &str) -> Response {
     problem(headers, StatusCode::NOT_FOUND, "not-found", message)
 }

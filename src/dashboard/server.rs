@@ -149,7 +149,7 @@ impl Open {
             let Some(number) = idle.map(|(number, _)| *number).or_else(|| oldest.copied()) else { return };
             if let Some(connection) = connections.1.remove(&number) {
                 connection.task.abort();
-                inner.traffic.displaced();
+                inner.traffic.displaced.inc();
             }
         }
     }

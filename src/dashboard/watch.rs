@@ -81,6 +81,7 @@ fn finish(inner: &Inner, outcome: Option<Result<(), Broken>>, pause: Duration, f
         retry_in_s = pause.as_secs(),
         "the tenants were not all tested: {message}"
     );
+    inner.traffic.failed_rounds.inc();
     inner.fleet_mut().fail(&message, now, next);
 }
 
@@ -95,7 +96,9 @@ async fn round(inner: &Inner) -> Result<(), Broken> {
 
     let tester = Tester::Fresh(setup.prober(inner.clock));
     let note = |report: &crate::probe::Report| {
+        inner.traffic.tested(report);
         inner.fleet_mut().add(report, inner.clock.now());
+        // The fleet keeps what is wanted of it.
         false
     };
     let selection = Selection::All(catalogue, filter);

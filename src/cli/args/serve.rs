@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 ///
 /// With BOOTHDS_SERVE_TOKEN set whoever asks needs that token; to be reached from other machines it has to be set.
 /// SIGHUP, or a change of a file that settings came from, makes it read its settings, keys and certificate anew.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct ServeArgs {
     /// The address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]

@@ -1,9 +1,10 @@
 //! `boothds serve`: the dashboard as a service.
-
-use std::path::Path;
-use std::sync::Arc;
+//!
+//! SIGTERM is how a service is stopped: when every request was answered the exit code is 0. Ctrl-C answers them too, and
+//! is 130 as with every command. Either a second time ends it at once.
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::args::{GlobalArgs, ServeArgs};
 use crate::cli::block_on;
@@ -11,107 +12,111 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Output;
-use crate::cli::resolve::Resolved;
-use crate::cli::stores::Place;
 use crate::clock::Clock;
-use crate::dashboard::{CONNECTIONS, Certificate, Dashboard, End, Options, Setup, TlsError, Token};
-use crate::manager::PoolSettings;
-use crate::probe::ProbeOptions;
+use crate::dashboard::{CONNECTIONS, Dashboard, End, Options};
 
+mod files;
+mod load;
 mod log;
+mod reload;
+mod supervisor;
+
+use load::{Loaded, load};
+
+/// Open files that are kept for what is no connection of a visitor: data sources under test, stores, the log.
+const RESERVED_FILES: usize = 512;
 
 pub(in crate::cli) fn run(
     args: &ServeArgs,
     global: &GlobalArgs,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
-    let setup = load(args, global, output)?;
-    let certificate = certificate(args)?;
+    let loaded = load(args, global, output)?;
     log::begin(args.log_format, global.verbose);
-    block_on(async |interrupt| serve(args, setup, certificate, interrupt).await)
+    block_on(async |interrupt| serve(args, global, loaded, interrupt).await)
 }
 
 async fn serve(
     args: &ServeArgs,
-    setup: Setup,
-    certificate: Option<Certificate>,
+    global: &GlobalArgs,
+    loaded: Loaded,
     interrupt: &mut Interrupt,
 ) -> Result<ExitCode, CliError> {
+    // Before anybody learns that we are here: until then it would end the process.
+    let hangup =
+        signal(SignalKind::hangup()).map_err(|source| CliError::io("cannot listen for signals", &source))?;
     let listener = TcpListener::bind(args.listen).await.map_err(|source| {
-        CliError::io(format!("cannot listen on {}", args.listen), &source)
-            .hint("stop what listens there, or choose another address with --listen")
+        CliError::io(format!("cannot listen on {}", args.listen), &source).hint(
+            "end what listens there, or choose another address of this machine with --listen; ports below 1024 need a \
+             privilege",
+        )
     })?;
     let listen = listener.local_addr().map_err(|source| CliError::io("cannot tell the address", &source))?;
-    let scheme = if certificate.is_some() { "https" } else { "http" };
-    let token = setup.token.is_some();
     let options = Options {
         listen,
         allowed_hosts: args.allowed_host.clone(),
         interval: args.interval,
-        connections: CONNECTIONS,
+        connections: connections(),
     };
+    announce(&options, &loaded);
+    let Loaded { setup, certificate, sources, .. } = loaded;
     let dashboard = Dashboard::new(options, setup, certificate, Clock::System);
-    tracing::info!(address = %format!("{scheme}://{listen}"), token, "listening");
+    let reloading = reload::Reloading::new(args, global, sources);
+    let reloading = tokio::spawn(reloading.go_on(dashboard.clone(), hangup));
+    let alive = tokio::spawn(supervisor::keep_alive());
+    supervisor::ready();
     let mut signal = ExitCode::Terminated;
-    let end = dashboard.serve(listener, async { signal = interrupt.received().await }).await;
+    let stop = async {
+        signal = interrupt.received().await;
+        supervisor::stopping();
+        tracing::info!("stopping: what was asked is answered first");
+    };
+    let end = dashboard.serve(listener, stop).await;
+    reloading.abort();
+    alive.abort();
+    match end {
+        End::Clean => tracing::info!("stopped"),
+        End::Cut => tracing::warn!("stopped: requests that took too long were cut off"),
+    }
     Ok(match (end, signal) {
         (End::Clean, ExitCode::Terminated) => ExitCode::Ok,
         (_, signal) => signal,
     })
 }
 
-/// Everything that the dashboard needs to know, checked without asking anybody.
-fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -> Result<Setup, CliError> {
-    let resolved = Resolved::new(global, Vec::new(), output)?;
-    let settings = &resolved.settings;
-    let database = resolved.database_url()?.value.clone();
-    let place = Place::new(&resolved)?;
-    let token = token(&resolved)?;
-    if token.is_none() && !args.listen.ip().is_loopback() {
-        return Err(CliError::settings(format!(
-            "{} is reached from other machines, and there is no token",
-            args.listen
-        ))
-        .hint("set BOOTHDS_SERVE_TOKEN or BOOTHDS_SERVE_TOKEN_FILE, for example to the output of `openssl rand -hex 32`; or listen on 127.0.0.1"));
+/// Says what is served, and from what.
+fn announce(options: &Options, loaded: &Loaded) {
+    let scheme = if loaded.certificate.is_some() { "https" } else { "http" };
+    tracing::info!(
+        address = %format!("{scheme}://{}", options.listen),
+        token = loaded.setup.token.is_some(),
+        interval_s = options.interval.as_secs(),
+        connections = options.connections,
+        "listening"
+    );
+    tracing::info!(
+        application_database = %loaded.database,
+        key_id = %loaded.setup.ring.current().id(),
+        state_store = %loaded.setup.location.address(),
+        "watching"
+    );
+}
+
+/// Raises the limit of open files as far as we may; answers how many connections that leaves.
+fn connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    if let Err(error) = raised {
+        tracing::warn!("the limit of open files cannot be raised: {error}");
     }
-    let ring = Arc::new(resolved.key_ring()?);
-    let options = ProbeOptions { named: false, ..ProbeOptions::from_settings(settings) };
-    Ok(Setup {
-        database,
-        ring,
-        options,
-        location: place.location().clone(),
-        namespace: place.namespace().to_owned(),
-        pool: PoolSettings::from_settings(settings),
-        token,
-    })
-}
-
-fn token(resolved: &Resolved) -> Result<Option<Token>, CliError> {
-    let Some(text) = resolved.serve_token()? else { return Ok(None) };
-    let origin = resolved.settings.serve_token.as_ref().map(|token| token.origin.to_string());
-    let refused = |error| {
-        CliError::of(ExitCode::Settings, &error)
-            .about(&format!("the token named by {} cannot be used", origin.unwrap_or_default()))
-            .hint("make one with `openssl rand -hex 32`")
-    };
-    Token::new(&text).map(Some).map_err(refused)
-}
-
-fn certificate(args: &ServeArgs) -> Result<Option<Certificate>, CliError> {
-    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
-    load_certificate(certificate, key).map(Some)
-}
-
-fn load_certificate(certificate: &Path, key: &Path) -> Result<Certificate, CliError> {
-    Certificate::load(certificate, key).map_err(|error| {
-        let (code, hint) = match &error {
-            TlsError::File { .. } => (ExitCode::Io, "check the path and the permissions of the file"),
-            TlsError::Content { .. } => (ExitCode::Settings, "both files are PEM: -----BEGIN …-----"),
-            TlsError::Unfit { .. } => {
-                (ExitCode::Settings, "the key has to be that of the first certificate in the file")
-            }
-        };
-        CliError::of(code, &error).hint(hint)
-    })
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let most = files.map_or(CONNECTIONS, |files| files.saturating_sub(RESERVED_FILES).clamp(16, CONNECTIONS));
+    if most < CONNECTIONS {
+        tracing::warn!(
+            connections = most,
+            "the limit of open files permits fewer connections than {CONNECTIONS}"
+        );
+    }
+    most
 }
