@@ -21,6 +21,8 @@ mod rls_supabase;
 mod rotation;
 mod sealed_form;
 mod secrecy;
+#[cfg(feature = "dashboard")]
+mod serve;
 mod settings;
 mod state_redis;
 mod state_sqlite;

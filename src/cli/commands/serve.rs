@@ -3,6 +3,8 @@
 //! SIGTERM is how a service is stopped: when every request was answered the exit code is 0. Ctrl-C answers them too, and
 //! is 130 as with every command. Either a second time ends it at once.
 
+use std::io::ErrorKind;
+
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,10 +48,12 @@ async fn serve(
     let hangup =
         signal(SignalKind::hangup()).map_err(|source| CliError::io("cannot listen for signals", &source))?;
     let listener = TcpListener::bind(args.listen).await.map_err(|source| {
-        CliError::io(format!("cannot listen on {}", args.listen), &source).hint(
-            "end what listens there, or choose another address of this machine with --listen; ports below 1024 need a \
-             privilege",
-        )
+        let hint = match source.kind() {
+            ErrorKind::AddrInUse => "end what listens there, or choose another port with --listen",
+            ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another with --listen",
+            _ => "choose an address of this machine with --listen",
+        };
+        CliError::io(format!("cannot listen on {}", args.listen), &source).hint(hint)
     })?;
     let listen = listener.local_addr().map_err(|source| CliError::io("cannot tell the address", &source))?;
     let options = Options {
