@@ -3,6 +3,7 @@
 
 mod application_database;
 mod caches_cli;
+mod contrib;
 mod demo;
 mod failures;
 mod findings;
