@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::servers::CLIENT_CORE;
+use crate::measure;
 use crate::support::http;
 use crate::support::process::{self, Signal, User};
 
@@ -54,7 +55,7 @@ pub fn load(port: u16, path: &str, token: Option<&str>) -> Load {
 /// The best of several runs: when nothing else disturbed it.
 pub fn best(loads: &[Load]) -> Load {
     let per_second = loads.iter().map(|load| load.per_second).fold(0.0, f64::max);
-    let p99 = loads.iter().map(|load| load.p99).fold(f64::INFINITY, f64::min);
+    let p99 = measure::best(loads.iter().map(|load| load.p99));
     Load { per_second, p99, lost: loads.iter().map(|load| load.lost).sum() }
 }
 
