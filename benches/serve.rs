@@ -58,7 +58,7 @@ fn main() {
         let fresh = serve::load::fresh(port, PATH);
         let seen = crowd.disperse();
         note(&format!(
-            "the crowd: at no moment of the load fewer than {} connections, {} opened anew because the server had \
+            "the crowd: {} connections at the least, looked at ten times a second; {} opened anew because the server had \
              ended them; a new connection beside it has its answer after {fresh:.2} ms (99th percentile of 200)",
             seen.fewest, seen.renewed
         ));

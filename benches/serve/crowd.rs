@@ -16,6 +16,8 @@ use crate::PATH;
 
 /// Between two bytes of the slow.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at how many there are.
+const SAMPLE: Duration = Duration::from_millis(100);
 /// How long a crowd may take to gather.
 const GATHER: Duration = Duration::from_secs(30);
 
@@ -35,7 +37,7 @@ pub struct Crowd {
 
 /// What became of a crowd.
 pub struct Seen {
-    /// The fewest connections that were open at any moment since all had come.
+    /// The fewest connections that were open at any look since all had come.
     pub fewest: usize,
     /// How many were opened again.
     pub renewed: usize,
@@ -67,6 +69,13 @@ impl Crowd {
             thread::sleep(Duration::from_millis(10));
         }
         counts.fewest.store(size, Ordering::SeqCst);
+        let watched = Arc::clone(&counts);
+        runtime.spawn(async move {
+            loop {
+                watched.fewest.fetch_min(watched.open.load(Ordering::SeqCst), Ordering::SeqCst);
+                sleep(SAMPLE).await;
+            }
+        });
         Self { counts, size, runtime }
     }
 
@@ -103,6 +112,5 @@ async fn stand(mut stream: TcpStream, slow: bool, counts: &Counts, port: u16) {
         () = ended => {}
         () = speak => {}
     }
-    let before = counts.open.fetch_sub(1, Ordering::SeqCst);
-    counts.fewest.fetch_min(before - 1, Ordering::SeqCst);
+    counts.open.fetch_sub(1, Ordering::SeqCst);
 }

@@ -26,7 +26,8 @@ pub async fn names() -> BTreeSet<String> {
     }
     let serve = house.cli(["serve", "--listen", "127.0.0.1:0"]).spawn();
     let log = serve.wait_for_stderr("every tenant was tested");
-    let port = log.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+    let port = log.split("127.0.0.1:").nth(1).unwrap().split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    let port = port.parse().unwrap();
     let metrics = || String::from_utf8(http::get(port, "/metrics").unwrap().body).unwrap();
     house::until("the process has reported", async || metrics().contains("boothds_cache_hits_total 1")).await;
     let names = metrics().lines().filter(|line| !line.starts_with('#')).map(name).collect();
@@ -55,7 +56,9 @@ pub fn asked_for(query: &str) -> BTreeSet<String> {
             rest = rest.split_once(')').expect("labels in brackets").1;
         }
         let is_number = word.starts_with(|c: char| c.is_ascii_digit());
-        if !is_number && !rest.starts_with('(') && !WORDS.contains(&word.as_str()) {
+        // A function, or an aggregation before its labels.
+        let is_called = rest.starts_with('(') || ["by", "without"].contains(&name(rest).as_str());
+        if !is_number && !is_called && !WORDS.contains(&word.as_str()) {
             names.insert(word);
         }
     }
