@@ -73,6 +73,7 @@ fn main() {
         our_crowd.0.per_second / ours.per_second,
         our_crowd.0.per_second / their_crowd.0.per_second
     ));
+    note(&format!("peak memory of boothds: {:.0} MB", open.peak()));
     let requests = |lost| f64::from(u32::try_from(lost).unwrap_or(u32::MAX));
     verdict("requests to the endpoint that were lost", requests(lost), "", Target::AtMost(0.0));
     verdict(&format!("the same {what}"), requests(our_crowd.1), "", Target::AtMost(0.0));

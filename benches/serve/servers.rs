@@ -20,7 +20,7 @@ const START: Duration = Duration::from_secs(20);
 /// `boothds serve` over the embedded fleet.
 pub struct Dashboard {
     port: u16,
-    _child: Child,
+    child: Child,
     _folder: TempDir,
 }
 
@@ -38,7 +38,15 @@ impl Dashboard {
         if let Some(token) = token {
             command.env("BOOTHDS_SERVE_TOKEN", token);
         }
-        Self { port, _child: listening(command, port), _folder: folder }
+        Self { port, child: listening(command, port), _folder: folder }
+    }
+
+    /// The most memory that it has had so far, MB.
+    pub fn peak(&self) -> f64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("read its status");
+        let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        mark.and_then(|kilobytes| kilobytes.parse::<f64>().ok()).expect("a number of kB") / 1e3
     }
 
     /// Where it listens.

@@ -103,5 +103,5 @@ fn the_example_of_a_scrape_is_one() {
     let said = content("promtool", ["check".into(), "config".into(), at("prometheus.yml")]);
     assert!(said.contains("1 rule files found") || said.contains("1 rule file"), "{said}");
     // Installed, it finds the token where the guide puts it.
-    assert!(read("docs/serve.md").contains("/etc/prometheus/boothds.token"));
+    assert!(read("docs/deployment.md").contains("/etc/prometheus/boothds.token"));
 }
