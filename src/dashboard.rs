@@ -9,7 +9,6 @@
 //! Its caller binds the address, says what it needs to know ([`Setup`]), and says it anew when files changed
 //! ([`Dashboard::apply`]); nothing here reads a setting.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -56,8 +55,6 @@ use traffic::Traffic;
 /// What holds for the life of a dashboard.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The address that is listened on.
-    pub listen: SocketAddr,
     /// Names, `HOST` or `HOST:PORT`, under which it is reached besides its address and `localhost`.
     pub allowed_hosts: Vec<String>,
     /// The time between two rounds of tests, jittered by a tenth.

@@ -3,6 +3,7 @@
 //!
 //! The catalogue keeps one connection and opens another where two ask at a time; it survives its server's restart.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,4 +75,16 @@ fn late(setup: &Setup) -> CatalogueError {
         address: setup.database_name().map(|name| printable(&name).into_owned()).unwrap_or_default(),
         source: Failure::new(FailureClass::Timeout),
     }
+}
+
+/// An error with its causes, in a line.
+pub(super) fn sentence(error: &CatalogueError) -> String {
+    let mut text = error.to_string();
+    let mut cause = StdError::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

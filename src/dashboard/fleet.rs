@@ -251,3 +251,6 @@ impl Fleet {
         self.rows.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

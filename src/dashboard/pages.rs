@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::answer::{self, VERSION};
+use super::database::sentence;
 use super::fleet::Row;
 use super::page::{self, Process, View};
 use super::routes::{PAGE, Shared, not_found};
@@ -49,7 +50,7 @@ pub(super) async fn tenant(
         None => match inner.database.find(&inner.setup(), &name).await {
             Ok(Some(tenant)) => Row::untested(&tenant),
             Ok(None) => return not_found(&headers, "there is no such tenant"),
-            Err(error) => return answer::unavailable(&headers, &error.to_string()),
+            Err(error) => return answer::unavailable(&headers, &sentence(&error)),
         },
     };
     let path = row.path();

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::Inner;
+use super::database::sentence;
+use super::document::Outcome;
+use crate::catalogue::CatalogueError;
 
 /// How long an answer is kept.
 const FRESH: Duration = Duration::from_secs(5);
@@ -34,18 +37,28 @@ impl Readiness {
         let setup = inner.setup();
         let (database, document) =
             tokio::join!(inner.database.check(&setup), inner.documents.get(&setup, inner.clock));
-        if let Err(error) = &database {
-            tracing::warn!("not ready: {error}");
-        }
-        if let Err(error) = &document {
-            tracing::warn!("not ready: {error}");
-        }
         let ready = Ready { application_database: database.is_ok(), state_store: document.is_ok() };
+        // Once, and not for as long as somebody asks.
+        if last.map(|(_, before)| before) != Some(ready) {
+            report(&database, &document, ready);
+        }
         *last = Some((Instant::now(), ready));
         ready
     }
 
     pub(super) async fn forget(&self) {
         *self.0.lock().await = None;
+    }
+}
+
+fn report(database: &Result<(), CatalogueError>, document: &Outcome, ready: Ready) {
+    if let Err(error) = database {
+        tracing::warn!("not ready: {}", sentence(error));
+    }
+    if let Err(error) = document {
+        tracing::warn!("not ready: {error}");
+    }
+    if ready.application_database && ready.state_store {
+        tracing::info!("ready: the application database and the state store answer");
     }
 }

@@ -41,8 +41,11 @@ const WRITE: Duration = Duration::from_secs(15);
 const HEADERS: usize = 64;
 /// The most bytes of the lines of a request.
 const HEAD_BYTES: usize = 16 * 1024;
-/// How long requests that are under way at the end are waited for.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long requests that are under way at the end are waited for: as long as one may take.
+const GRACE: Duration = Duration::from_secs(15);
+/// How long nothing has to be asked before connections that would not end are cut: what was answered is with the client
+/// by then.
+const CALM: Duration = Duration::from_secs(1);
 
 /// How a dashboard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +64,10 @@ pub(super) struct Peer {
 }
 
 impl Dashboard {
-    /// Serves and watches until `stop` completes; then answers what was asked, within ten seconds.
+    /// Serves and watches until `stop` completes; then answers what was asked, within fifteen seconds.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> End {
         let mut watching = JoinSet::new();
-        watching.spawn(watch::watch(Arc::clone(&self.0)));
+        watching.spawn(watch::keep_watching(Arc::clone(&self.0)));
         let graceful = GracefulShutdown::new();
         let service = TowerToHyperService::new(routes::router(Arc::clone(&self.0)));
         let open = Arc::new(Open::default());
@@ -89,12 +92,14 @@ impl Dashboard {
         }
         drop(listener);
         watching.shutdown().await;
-        match timeout(GRACE, graceful.shutdown()).await {
-            Ok(()) => End::Clean,
-            Err(_) if open.is_busy() => End::Cut,
-            // Whoever has only half said what it wants, or nothing.
-            Err(_) => End::Clean,
-        }
+        // Whoever has only half said what it wants, or nothing, is not waited for.
+        let answered = async {
+            tokio::select! {
+                () = graceful.shutdown() => {}
+                () = open.calm() => {}
+            }
+        };
+        if timeout(GRACE, answered).await.is_ok() { End::Clean } else { End::Cut }
     }
 }
 
@@ -151,6 +156,16 @@ impl Open {
                 connection.task.abort();
                 inner.traffic.displaced.inc();
             }
+        }
+    }
+
+    /// Waits until nothing has been asked for a moment.
+    async fn calm(&self) {
+        let step = CALM / 10;
+        let mut calm = Duration::ZERO;
+        while calm < CALM {
+            sleep(step).await;
+            calm = if self.is_busy() { Duration::ZERO } else { calm + step };
         }
     }
 

@@ -6,14 +6,16 @@
 //! through the survey: at most [`CONCURRENCY`] tenants at a time, each with its own time limit, none through the pool of
 //! a manager. It reads the application database and the data sources and writes nothing, not even to the state store.
 
-use std::error::Error as StdError;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch::Receiver;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Inner;
+use super::database::sentence;
 use super::setup::Setup;
 use crate::catalogue::CatalogueError;
 use crate::clock::after_milliseconds;
@@ -25,8 +27,15 @@ const CONCURRENCY: usize = DEFAULT_CONCURRENCY;
 /// The first pause after a round that failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Watches until its future is dropped.
-pub(super) async fn watch(inner: Arc<Inner>) {
+/// Watches until its future is dropped. A bug in a round ends that round; it was reported by the hook.
+pub(super) async fn keep_watching(inner: Arc<Inner>) {
+    while AssertUnwindSafe(watch(Arc::clone(&inner))).catch_unwind().await.is_err() {
+        finish(&inner, Some(Err(Broken::Bug)), FIRST_PAUSE, 1);
+        sleep(FIRST_PAUSE).await;
+    }
+}
+
+async fn watch(inner: Arc<Inner>) {
     let mut failures = 0;
     let mut changed = inner.changed.subscribe();
     loop {
@@ -62,8 +71,8 @@ async fn differs(changed: &mut Receiver<u64>) {
 /// Why a round did not come to its end.
 enum Broken {
     Catalogue(CatalogueError),
-    /// The reader of the application database ended without a word: a bug, which the hook has printed.
-    Reader,
+    /// It, or the reader of the application database, ended without a word.
+    Bug,
 }
 
 /// Notes how the round ended, and when the next one begins.
@@ -73,7 +82,7 @@ fn finish(inner: &Inner, outcome: Option<Result<(), Broken>>, pause: Duration, f
     let message = match outcome {
         Some(Ok(())) => return inner.fleet_mut().due(next),
         Some(Err(Broken::Catalogue(error))) => sentence(&error),
-        Some(Err(Broken::Reader)) => "the tenants could not be read to their end".to_owned(),
+        Some(Err(Broken::Bug)) => "a bug ended the round".to_owned(),
         None => return inner.fleet_mut().give_up(next),
     };
     tracing::error!(
@@ -109,7 +118,7 @@ async fn round(inner: &Inner) -> Result<(), Broken> {
         return Err(Broken::Catalogue(error));
     }
     if !complete {
-        return Err(Broken::Reader);
+        return Err(Broken::Bug);
     }
     tracing::info!(
         tenants = summary.total,
@@ -121,18 +130,6 @@ async fn round(inner: &Inner) -> Result<(), Broken> {
     );
     inner.fleet_mut().end(findings, inner.clock.now());
     Ok(())
-}
-
-/// An error with its causes, in a line.
-fn sentence(error: &CatalogueError) -> String {
-    let mut text = error.to_string();
-    let mut cause = StdError::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// The pause after so many rounds in a row that failed.

@@ -13,11 +13,13 @@ use clap::{Args, ValueEnum};
 /// /api/debug/performance, metrics at /metrics. /healthz and /readyz say how it is itself.
 ///
 /// With BOOTHDS_SERVE_TOKEN set whoever asks needs that token; to be reached from other machines it has to be set.
-/// SIGHUP, or a change of a file that settings came from, makes it read its settings, keys and certificate anew.
+/// SIGHUP, or a change of a file that settings came from, makes it read its settings, keys and certificate anew. SIGTERM
+/// and Ctrl-C end it when what was asked is answered; the exit code is then 0 and 130. With --verbose every request is
+/// logged.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct ServeArgs {
     /// The address and port to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = address)]
     pub(in crate::cli) listen: SocketAddr,
     /// A name under which it is reached besides its address and localhost, as HOST or HOST:PORT; can be repeated
     #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = host)]
@@ -43,6 +45,12 @@ pub(in crate::cli) enum LogFormat {
     Text,
     /// A JSON object on a line for each event
     Json,
+}
+
+/// An address with its port. A name is none: it may have several.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wanted = || "it takes an IP address and a port, such as 127.0.0.1:8787 or [::]:8787".to_owned();
+    text.parse().map_err(|_| wanted())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -75,6 +83,14 @@ mod tests {
         assert_eq!(interval("5m"), Ok(Duration::from_secs(300)));
         for wrong in ["0s", "999ms", "25h", "5", "x"] {
             assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        assert!(address("127.0.0.1:8787").is_ok() && address("[::1]:0").is_ok());
+        for wrong in ["8787", ":8787", "127.0.0.1", "localhost:8787", "::1:8787:", "1.2.3.4:65536"] {
+            assert!(address(wrong).is_err(), "{wrong}");
         }
     }
 

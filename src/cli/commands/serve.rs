@@ -4,6 +4,7 @@
 //! is 130 as with every command. Either a second time ends it at once.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,12 +58,11 @@ async fn serve(
     })?;
     let listen = listener.local_addr().map_err(|source| CliError::io("cannot tell the address", &source))?;
     let options = Options {
-        listen,
         allowed_hosts: args.allowed_host.clone(),
         interval: args.interval,
         connections: connections(),
     };
-    announce(&options, &loaded);
+    announce(listen, &options, &loaded);
     let Loaded { setup, certificate, sources, .. } = loaded;
     let dashboard = Dashboard::new(options, setup, certificate, Clock::System);
     let reloading = reload::Reloading::new(args, global, sources);
@@ -89,10 +89,10 @@ async fn serve(
 }
 
 /// Says what is served, and from what.
-fn announce(options: &Options, loaded: &Loaded) {
+fn announce(listen: SocketAddr, options: &Options, loaded: &Loaded) {
     let scheme = if loaded.certificate.is_some() { "https" } else { "http" };
     tracing::info!(
-        address = %format!("{scheme}://{}", options.listen),
+        address = %format!("{scheme}://{listen}"),
         token = loaded.setup.token.is_some(),
         interval_s = options.interval.as_secs(),
         connections = options.connections,

@@ -1,9 +1,12 @@
 //! Who is let in: addresses, names, origins, tokens, sessions; and what every answer says to browsers.
 
-use crate::fixture::World;
-use crate::serve::served::{Served, TOKEN, field, json, text};
+use super::served::{Served, TOKEN, field, json, text};
+use crate::fixture::{KEY, World, seal};
+use crate::support::fleet::TenantRow;
 use crate::support::http::header;
+use crate::support::network::refused_port;
 use crate::support::process::Signal;
+use crate::support::scratch;
 
 const BEARER: &str = "Bearer Xb2-token-of-the-service-9k4m";
 const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
@@ -247,5 +250,56 @@ fn a_wrong_method_is_told_which_are_right_and_head_has_no_body() {
     for path in ["/debug/performance", "/api/debug/performance", "/metrics", "/healthz", "/readyz"] {
         let answer = served.send("HEAD", path, &[], "");
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
+    }
+}
+
+#[test]
+fn no_answer_and_no_log_has_a_secret() {
+    let world = World::sqlite();
+    let sealed = seal("sb_secret_never-to-be-seen");
+    let url = "postgres://someone:in-the-clear-9@127.0.0.1:1/x";
+    world.database.insert(TenantRow::new("leaky").data_source(url, &sealed, &sealed));
+    let folder = scratch::folder("secrets");
+    let state = format!("redis://someone:state-store-9@127.0.0.1:{}", refused_port());
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    let cli = world.cli(["serve", "-v"]).env("BOOTHDS_SERVE_TOKEN_FILE", &token);
+    let cli = cli.env("BOOTHDS_STATE_URL", state).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+    let mut served = Served::start(&cli);
+    served.running.wait_for_stderr("every tenant was tested");
+    let cookie = log_in(&served);
+    let session = cookie.split('=').nth(1).unwrap().to_owned();
+    served.running.signal(Signal::HUP);
+    served.running.wait_for_stderr("were read anew");
+    let mut said = String::new();
+    for path in [
+        "/debug/performance",
+        "/leaky/debug/performance",
+        "/api/debug/performance",
+        "/metrics",
+        "/readyz",
+        "/nothing",
+        "/debug/performance?token=Xb2-token-of-the-service-9k4m&q=in-a-query-9",
+    ] {
+        for headers in [&[("Cookie", cookie.as_str())][..], &[("Cookie", cookie.as_str()), HTML], &[HTML]] {
+            let answer = served.send("GET", path, headers, "");
+            // What was searched for is shown where it was typed in.
+            said += &text(&answer).replace("in-a-query-9", "");
+            said += &format!("{:?}", answer.headers).replace("in-a-query-9", "");
+        }
+    }
+    assert!(said.contains("leaky") && said.contains("state store redis://127.0.0.1"), "{said}");
+    said += &served.end(Signal::TERM).expect_code(0).stderr;
+    for secret in [
+        "in-the-clear-9",
+        "state-store-9",
+        "never-to-be-seen",
+        "in-a-query-9",
+        TOKEN,
+        KEY,
+        sealed.as_str(),
+        session.as_str(),
+    ] {
+        assert!(!said.contains(secret), "{secret} in {said}");
     }
 }

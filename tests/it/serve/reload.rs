@@ -97,7 +97,9 @@ fn another_token_ends_every_session() {
     assert_eq!(asks("Cookie", &cookie), 200);
     let new = "another-token-of-the-service";
     replace(&file, new);
-    until("the new token counts", || asks("Authorization", &format!("Bearer {new}")) == 200);
+    let read_anew = || served.running.wait_for_stderr("INFO").matches("were read anew").count();
+    until("the new token is read", || read_anew() == 2);
+    assert_eq!(asks("Authorization", &format!("Bearer {new}")), 200);
     assert_eq!((asks("Cookie", &cookie), asks("Authorization", &format!("Bearer {TOKEN}"))), (401, 401));
     // Without a token it would be open to everybody who can reach it: an empty file is an error.
     replace(&file, "");

@@ -1,9 +1,11 @@
 //! The log of the service: on standard error, a line for each event, as text or as JSON.
 
 use tracing::Level;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
-use tracing_subscriber::prelude::*;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::args::LogFormat;
 use crate::cli::output;
