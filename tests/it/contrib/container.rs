@@ -82,7 +82,7 @@ fn what_is_copied_is_what_the_build_needs() {
         let copied = Command::new("cp").arg("-r").arg(path(name)).arg(folder.path()).status().unwrap();
         assert!(copied.success());
     }
-    // Cargo itself, where rustup's stand-in would look for a home.
+    // The one that built this test.
     let mut cargo = Command::new(option_env!("CARGO").map_or_else(|| find("cargo"), Into::into));
     cargo.args(["metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"]);
     let output = cargo.current_dir(folder.path()).output().unwrap();

@@ -13,7 +13,7 @@ const RULES: &str = "contrib/prometheus/boothds.rules.yml";
 const TESTS: &str = "contrib/prometheus/boothds.rules.test.yml";
 const SCRAPE: &str = "contrib/prometheus/scrape.example.yml";
 
-/// Each alert with its expression, from the answer of `promtool`'s own reading of the file.
+/// Each alert with its expression. What is read here is as much of YAML as the file has.
 fn alerts() -> Vec<(String, String)> {
     let rules = read(RULES);
     let mut alerts: Vec<(String, String)> = Vec::new();
@@ -101,7 +101,7 @@ fn the_example_of_a_scrape_is_one() {
     assert_ne!(here, example);
     fs::write(at("prometheus.yml"), here).unwrap();
     let said = content("promtool", ["check".into(), "config".into(), at("prometheus.yml")]);
-    assert!(said.contains("1 rule files found") || said.contains("1 rule file"), "{said}");
+    assert!(said.contains("1 rule files found"), "{said}");
     // Installed, it finds the token where the guide puts it.
     assert!(read("docs/deployment.md").contains("/etc/prometheus/boothds.token"));
 }
