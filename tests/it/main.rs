@@ -4,6 +4,7 @@
 mod application_database;
 mod browser;
 mod caches_cli;
+mod contrib;
 mod demo;
 mod doctor;
 mod failures;
