@@ -10,6 +10,7 @@ use url::form_urlencoded::Serializer;
 use super::View;
 use super::charts::sparkline;
 use super::marks::{self, Tone};
+use super::standing;
 use super::words::{ago, milliseconds, outside, plural, short, size};
 use crate::dashboard::fleet::{Row, State};
 use crate::dashboard::rows::{Query, ROWS, Rows};
@@ -36,7 +37,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
             @if rows.rows.is_empty() {
                 div .panel.empty data-key="empty" { (nothing(view)) }
             } @else {
-                div .table data-key="table" { (table(rows)) }
+                div class={ "table" @if standing::is_stale(view) { " stale" } } data-key="table" { (table(rows)) }
             }
             (pages(view))
         }

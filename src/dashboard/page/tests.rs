@@ -184,7 +184,7 @@ fn old_results_are_said_and_do_not_look_well() {
     assert_eq!(tone(&page, "fleet"), "quiet stale");
     assert!(page.contains("The tenants are not being tested"), "{page}");
     assert!(page.contains("Cannot connect to the application database &lt;b&gt;."), "{page}");
-    assert!(page.contains("1 attempt;"), "{page}");
+    assert!(page.contains("1 attempt;") && page.contains("class=\"table stale\""), "{page}");
 }
 
 #[test]
