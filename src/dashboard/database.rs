@@ -18,6 +18,8 @@ use crate::tenant::{Tenant, TenantFilter};
 
 /// How long a visitor waits for the application database.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long saying goodbye to it may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The application database.
 #[derive(Debug, Default)]
@@ -29,18 +31,14 @@ impl Database {
         // The lock is not held meanwhile: a visitor is better served by the old one.
         let opened = Catalogue::open(&setup.database).await.map(Arc::new)?;
         let before = self.0.lock().await.replace(Arc::clone(&opened));
-        if let Some(before) = before.and_then(Arc::into_inner) {
-            before.close().await;
-        }
+        close(before).await;
         Ok(opened)
     }
 
     /// Forgets it: the settings may name another.
     pub(super) async fn forget(&self) {
         let before = self.0.lock().await.take();
-        if let Some(before) = before.and_then(Arc::into_inner) {
-            before.close().await;
-        }
+        close(before).await;
     }
 
     async fn get(&self, setup: &Setup) -> Result<Arc<Catalogue>, CatalogueError> {
@@ -67,6 +65,14 @@ impl Database {
             Ok(found.pop().flatten())
         };
         timeout(LIMIT, ask).await.unwrap_or_else(|_| Err(late(setup)))
+    }
+}
+
+/// Says goodbye, unless somebody still asks or the server does not hear it.
+async fn close(catalogue: Option<Arc<Catalogue>>) {
+    if let Some(catalogue) = catalogue.and_then(Arc::into_inner) {
+        // Dropped, it only stands in the server's log.
+        let _ = timeout(GOODBYE, catalogue.close()).await;
     }
 }
 

@@ -49,7 +49,7 @@ fn a_rotated_key_is_taken_from_its_file_and_a_broken_one_is_not() {
     served.running.wait_for_stderr("what was read before stays in force");
     assert!(text(&served.get("/metrics")).contains("boothds_config_last_reload_successful 0.0"));
     served.running.signal(Signal::HUP);
-    until("it is told", || served.running.wait_for_stderr("told").matches("told to read").count() == 2);
+    until("it is told again", || served.running.wait_for_stderr("told").matches("told to read").count() == 2);
     assert!(class(&served, "refused"), "the key that was read before stays in force");
     replace(&key, NEW_KEY);
     until("it is good again", || {

@@ -64,17 +64,21 @@ impl Reloading {
                         self = seen.0;
                         seen.1
                     }
-                    None => return,
+                    // A bug, which the hook has reported; the next look may be luckier.
+                    None => None,
                 },
             };
             if let Some(wanted) = wanted {
-                let Some(after) = self.reload(&dashboard, wanted).await else { return };
-                self = after;
+                supervisor::reloading();
+                if let Some(after) = self.reload(&dashboard, wanted).await {
+                    self = after;
+                }
+                supervisor::ready();
             }
         }
     }
 
-    /// Looks at the files, on a thread that may block; `None` when the process ends.
+    /// Looks at the files, on a thread that may block; `None` after a bug.
     async fn look(&self) -> Option<(Self, Option<Wanted>)> {
         let mut this = self.copied();
         let look = move || {
@@ -97,7 +101,6 @@ impl Reloading {
     }
 
     async fn reload(&self, dashboard: &Dashboard, wanted: Wanted) -> Option<Self> {
-        supervisor::reloading();
         let this = self.copied();
         let read = move || {
             let read = this.read(wanted);
@@ -108,6 +111,12 @@ impl Reloading {
             Ok(Read::Everything(loaded)) => {
                 let Loaded { setup, certificate, database, sources } = *loaded;
                 (this.sources, this.failed) = (sources, None);
+                dashboard.apply(setup.clone()).await;
+                if let Some(certificate) = certificate {
+                    dashboard.renew(certificate);
+                }
+                dashboard.reloaded(true);
+                // Said when it is so.
                 tracing::info!(
                     application_database = %database,
                     key_id = %setup.ring.current().id(),
@@ -116,23 +125,17 @@ impl Reloading {
                     "settings, keys and certificate were read anew; what stands in the environment of the process, or \
                      in its arguments, cannot change"
                 );
-                dashboard.apply(setup).await;
-                if let Some(certificate) = certificate {
-                    dashboard.renew(certificate);
-                }
-                dashboard.reloaded(true);
             }
             Ok(Read::Certificate(certificate)) => {
-                tracing::info!("the certificate was read anew");
                 dashboard.renew(certificate);
                 dashboard.reloaded(true);
+                tracing::info!("the certificate was read anew");
             }
             Err(error) => {
-                this.complain(&error);
                 dashboard.reloaded(false);
+                this.complain(&error);
             }
         }
-        supervisor::ready();
         Some(this)
     }
 
