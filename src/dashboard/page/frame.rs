@@ -111,7 +111,7 @@ fn footer(view: &View<'_>) -> Markup {
     html! {
         footer .bottom {
             p {
-                "boothds " (view.version) ", running here for " (since(process.started))
+                "boothds " (view.version) ", running here " (since(process.started))
                 @if let Some(resident) = process.resident {
                     ", in " (mebibytes(resident)) @if let Some(limit) = process.memory_limit { " of " (mebibytes(limit)) }
                 }

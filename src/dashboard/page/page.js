@@ -41,7 +41,7 @@
   const words = {
     ago: (ms) => (ms < 60000 ? "just now" : `${long(ms)} ago`),
     in: (ms) => (-ms < 1000 ? "due now" : -ms < 60000 ? "in under 1 min" : `in ${long(-ms)}`),
-    for: (ms) => (ms < 60000 ? "under 1 min" : long(ms)),
+    for: (ms) => (ms < 60000 ? "for under 1 min" : `for ${long(ms)}`),
   };
 
   function put(node, text) {

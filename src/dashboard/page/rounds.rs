@@ -6,7 +6,7 @@ use super::View;
 use super::charts::{meter, shares};
 use super::marks::{self, Tone, icon, tone_icon};
 use super::standing;
-use super::tenants::finding;
+use super::tenants::list;
 use super::words::{ago, plural, size, span, until};
 use crate::dashboard::fleet::{Round, Snapshot, State};
 
@@ -88,7 +88,7 @@ pub(super) fn between(fleet: &Snapshot) -> Markup {
             section data-key="between" aria-labelledby="between" {
                 h2 #between { "Between tenants" }
                 div .panel {
-                    ul .findings { @for one in &fleet.findings { (finding(one, usize::MAX)) } }
+                    ul .findings { (list(&fleet.findings, usize::MAX)) }
                     @if fleet.more_findings > 0 { p .muted { (plural(fleet.more_findings, "more finding")) "; boothds test-connection --all lists them." } }
                 }
             }

@@ -170,7 +170,7 @@ fn of_processes(document: Document<'_>) -> Markup {
     html! {
         (line("Services reporting", &size(document.list("/instances").len())))
         @if let Some(began) = document.time("/system/uptime/since") {
-            div .line { dt { "Up for" } dd { (since(began)) } }
+            div .line { dt { "Up" } dd { (since(began)) } }
         }
         (line("Version", document.text("/system/version").unwrap_or("–")))
     }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::View;
 use super::marks::{Tone, icon};
-use super::words::{Document, ago, plural, span, until};
+use super::words::{Document, ago, plural, since, span, until};
 use crate::dashboard::fleet::{Snapshot, State};
 
 /// Rounds of this many intervals ago are old.
@@ -115,7 +115,7 @@ pub(super) fn notices(view: &View<'_>) -> Markup {
                 (icon("unplugged"))
                 div {
                     h2 #no-document { "The services are unknown" }
-                    p { (sentence(message)) " What the services count is in the state store; the tenants below are tested from here and are as they say." }
+                    p { (sentence(message)) " What the services count is read from there; tests of tenants do not depend on it." }
                 }
             }
         }
@@ -126,7 +126,7 @@ pub(super) fn notices(view: &View<'_>) -> Markup {
                     h2 #trouble { "The tenants are not being tested" }
                     p { (sentence(&trouble.message)) }
                     p {
-                        "Failing since " (ago(trouble.since)) ", " (plural(usize::try_from(trouble.attempts).unwrap_or(usize::MAX), "attempt")) "; "
+                        "Failing " (since(trouble.since)) ", " (plural(usize::try_from(trouble.attempts).unwrap_or(usize::MAX), "attempt")) "; "
                         @if let Some(next) = fleet.round.next { "the next " (until(next)) ". " } @else { "another is under way. " }
                         @if let Some(ended) = fleet.round.ended { "What is shown of them is of the round that ended " (ago(ended)) "." }
                         @else { "No round has come to its end yet." }

@@ -23,7 +23,7 @@ pub(super) fn instances(view: &View<'_>) -> Markup {
                     table .plain {
                         caption .unseen { "Services that report to the state store, with their counts since the last reset" }
                         thead { tr {
-                            @for column in ["Machine", "Process", "Up for", "Last report", "Hit rate"] { th scope="col" { (column) } }
+                            @for column in ["Machine", "Process", "Up", "Last report", "Hit rate"] { th scope="col" { (column) } }
                             @for column in ["Hits", "Misses", "Clients", "Exhausted"] { th .number scope="col" { (column) } }
                         } }
                         tbody { @for instance in all.iter().take(INSTANCES) { (line(Document(instance))) } }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::View;
 use super::charts::{history, verdict};
 use super::marks::{self, Tone};
-use super::tenants::{finding, source};
+use super::tenants::{list, source};
 use super::words::{ago, milliseconds, moment, outside, plural, size};
 use crate::dashboard::fleet::Row;
 
@@ -33,7 +33,7 @@ pub(super) fn panel(row: &Row, view: &View<'_>) -> Markup {
                 @if row.findings.is_empty() {
                     p .muted { @if row.tested_at.is_some() { "The last test found nothing to mend." } @else { "Not tested yet." } }
                 } @else {
-                    ul .findings.wide { @for one in &row.findings { (finding(one, usize::MAX)) } }
+                    ul .findings.wide { (list(&row.findings, usize::MAX)) }
                     @if row.more_findings > 0 { p .muted { (plural(row.more_findings, "more finding")) ": boothds test-connection lists them." } }
                 }
             }

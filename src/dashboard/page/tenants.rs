@@ -10,16 +10,17 @@ use url::form_urlencoded::Serializer;
 use super::View;
 use super::charts::sparkline;
 use super::marks::{self, Tone};
+use super::standing;
 use super::words::{ago, milliseconds, outside, plural, short, size};
 use crate::dashboard::fleet::{Row, State};
 use crate::dashboard::rows::{Query, ROWS, Rows};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, FindingCode, Severity};
 
 /// The most characters of a name or an address in the table.
 const NAME: usize = 60;
 const ADDRESS: usize = 80;
 /// The most characters of a sentence in the table.
-const SENTENCE: usize = 200;
+const SENTENCE: usize = 160;
 /// The most findings of a tenant in the table.
 const FINDINGS: usize = 3;
 
@@ -36,7 +37,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
             @if rows.rows.is_empty() {
                 div .panel.empty data-key="empty" { (nothing(view)) }
             } @else {
-                div .table data-key="table" { (table(rows)) }
+                div class={ "table" @if standing::is_stale(view) { " stale" } } data-key="table" { (table(rows)) }
             }
             (pages(view))
         }
@@ -198,7 +199,7 @@ fn findings(row: &Row) -> Markup {
     html! {
         details class={ "more " (tone) } {
             summary { (words.join(", ")) span .unseen { " found" } }
-            ul .findings { @for one in telling(&row.findings) { (finding(one, SENTENCE)) } }
+            ul .findings { (list(telling(&row.findings), SENTENCE)) }
             @if all > FINDINGS { p { a href=(row.path()) { "All " (size(all)) " findings" } } }
         }
     }
@@ -211,15 +212,26 @@ fn telling(findings: &[Finding]) -> Vec<&Finding> {
     first.into_iter().chain(others).take(FINDINGS).map(|at| &findings[at]).collect()
 }
 
-/// A finding with what it means and how it is mended.
-pub(super) fn finding(one: &Finding, most: usize) -> Markup {
+/// Findings with what they mean and how they are mended; that is said of each code once.
+pub(super) fn list<'a>(findings: impl IntoIterator<Item = &'a Finding>, most: usize) -> Markup {
+    let mut explained: Vec<FindingCode> = Vec::new();
+    html! {
+        @for one in findings {
+            @let is_new = !explained.contains(&one.code);
+            @if is_new { @let () = explained.push(one.code); }
+            (finding(one, most, is_new))
+        }
+    }
+}
+
+fn finding(one: &Finding, most: usize, explain: bool) -> Markup {
     let meaning = one.code.meaning();
     html! {
         li .finding {
             p .badges { (marks::severity(one.severity, one.ignored.is_some())) " " code { (one.code.code()) } }
             p { (short(&one.message, most)) }
-            @if !one.message.contains(meaning) { p .muted { "Meaning: " (meaning) "." } }
-            p .mend { (one.hint) }
+            @if explain && !one.message.contains(meaning) { p .muted { "Meaning: " (meaning) "." } }
+            @if explain { p .mend { (one.hint) } }
             @if let Some(reason) = &one.ignored { p .muted { "Does not count: " (short(reason, most)) } }
         }
     }

@@ -184,7 +184,7 @@ fn old_results_are_said_and_do_not_look_well() {
     assert_eq!(tone(&page, "fleet"), "quiet stale");
     assert!(page.contains("The tenants are not being tested"), "{page}");
     assert!(page.contains("Cannot connect to the application database &lt;b&gt;."), "{page}");
-    assert!(page.contains("1 attempt;"), "{page}");
+    assert!(page.contains("1 attempt;") && page.contains("class=\"table stale\""), "{page}");
 }
 
 #[test]
@@ -192,7 +192,8 @@ fn a_failure_comes_with_its_sentence_and_what_to_do() {
     let finding = Finding::about(FindingCode::RlsOff, "accounts");
     let ignored =
         Finding { ignored: Some("known".to_owned()), ..Finding::about(FindingCode::KeyLegacy, "anon") };
-    let exposed = Report { findings: vec![finding.clone(), ignored], ..passed("open") };
+    let again = Finding::about(FindingCode::RlsOff, "bookings");
+    let exposed = Report { findings: vec![finding.clone(), again, ignored], ..passed("open") };
     let fleet = tested(&[failed("down"), exposed]);
     let page = page(Ok(&busy()), &fleet, &all(), 3);
     assert_eq!(tone(&page, "fleet"), "bad");
@@ -201,7 +202,7 @@ fn a_failure_comes_with_its_sentence_and_what_to_do() {
         "the connection was refused",
         "is the server running",
         "refused",
-        "1 error, 1 more",
+        "2 errors, 1 more",
         "rls.off",
         finding.hint,
         "Does not count: known",
@@ -209,6 +210,7 @@ fn a_failure_comes_with_its_sentence_and_what_to_do() {
     ] {
         assert!(page.contains(part), "{part}");
     }
+    assert_eq!(page.matches(finding.hint).count(), 1, "what mends a code is said once");
     assert!(page.contains("<title>(1) failed"), "{page}");
     let own = page_of(&fleet, "down");
     for part in

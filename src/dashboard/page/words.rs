@@ -110,23 +110,23 @@ pub(super) fn outside(text: &str) -> Cow<'_, str> {
     printable(text)
 }
 
-/// A moment in the past: with scripts, how long ago.
+/// A moment in the past: with scripts, `3 min ago`.
 pub(super) fn ago(at: Timestamp) -> Markup {
-    time("ago", at)
+    time("ago", "", at)
 }
 
-/// A moment in the future: with scripts, in how long.
+/// A moment in the future, `at …`: with scripts, `in 3 min`.
 pub(super) fn until(at: Timestamp) -> Markup {
-    time("in", at)
+    time("in", "at ", at)
 }
 
-/// The beginning of what goes on: with scripts, for how long.
+/// The beginning of what goes on, `since …`: with scripts, `for 3 min`.
 pub(super) fn since(at: Timestamp) -> Markup {
-    time("for", at)
+    time("for", "since ", at)
 }
 
-fn time(kind: &str, at: Timestamp) -> Markup {
-    html! { time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) data-time=(kind) { (moment(at)) } }
+fn time(kind: &str, word: &str, at: Timestamp) -> Markup {
+    html! { time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) data-time=(kind) { (word) (moment(at)) } }
 }
 
 /// `23 Nov 2026, 10:53:36 UTC`.
