@@ -32,7 +32,7 @@ struct Counts {
 pub struct Crowd {
     counts: Arc<Counts>,
     size: usize,
-    runtime: Runtime,
+    _runtime: Runtime,
 }
 
 /// What became of a crowd.
@@ -76,15 +76,13 @@ impl Crowd {
                 sleep(SAMPLE).await;
             }
         });
-        Self { counts, size, runtime }
+        Self { counts, size, _runtime: runtime }
     }
 
-    /// Closes them all.
-    pub fn disperse(self) -> Seen {
+    /// What became of it so far.
+    pub fn seen(&self) -> Seen {
         let load = |count: &AtomicUsize| count.load(Ordering::SeqCst);
-        let seen = Seen { fewest: load(&self.counts.fewest), renewed: load(&self.counts.opened) - self.size };
-        self.runtime.shutdown_background();
-        seen
+        Seen { fewest: load(&self.counts.fewest), renewed: load(&self.counts.opened) - self.size }
     }
 }
 
