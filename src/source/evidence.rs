@@ -31,14 +31,16 @@ pub enum Evidence {
 /// What a PostgreSQL server's catalogue says, and what the roles see.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Facts {
+    /// The database's name.
+    pub database: String,
     /// The roles that are judged, the login first.
     pub actors: Vec<Actor>,
     /// The tables and views in scope, the probed one first.
     pub relations: Vec<Relation>,
     /// Functions that policies may call, with their bodies.
     pub functions: Vec<Function>,
-    /// Functions that run with their owner's rights and can be called by an actor; with [`RlsScope::All`].
-    #[serde(default)]
+    /// Functions that run with their owner's rights and can be called by an actor: those that return rows of a relation
+    /// in scope, with [`RlsScope::All`] every one.
     pub definers: Vec<Definer>,
     /// What was seen; the failure if looking ended early, so that nothing is known by sight.
     #[serde(skip)]
@@ -58,7 +60,7 @@ pub struct Actor {
     pub is_super: bool,
     /// `BYPASSRLS`.
     pub bypass: bool,
-    /// `CREATEROLE` or `REPLICATION`, by which it can get at everything.
+    /// `CREATEROLE`, `REPLICATION` or the server's files, by which it can get at everything.
     pub powers: bool,
     /// Whether the login may switch to it.
     pub settable: bool,
@@ -72,7 +74,8 @@ pub struct Relation {
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// Why it is in scope: 0 the probed table, 1 a partition of it, 2 a view, 3 another table.
+    /// Why it is in scope: 0 the probed table; 1 its partitions and children, and the tables that it or they are a part
+    /// of; 2 a view, or a table with a rule that reads one of these; 3 another table.
     pub rank: u8,
     /// `pg_class.relkind`.
     pub kind: String,
@@ -129,9 +132,12 @@ pub struct Policy {
     pub using: Option<String>,
     /// Its `WITH CHECK`.
     pub check: Option<String>,
+    /// It compares with an `=` or goes through a cast of somebody's own, which the text does not always show.
+    #[serde(default)]
+    pub opaque: bool,
 }
 
-/// A function without arguments that a policy may call.
+/// A function that a policy may call.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Function {
     /// Schema and name.
@@ -140,7 +146,7 @@ pub struct Function {
     pub language: String,
     /// The type of what it returns.
     pub returns: String,
-    /// The beginning of its source.
+    /// Its source; empty if more than that decides what it does: arguments, settings, or a source too long to be sent.
     pub body: String,
 }
 
@@ -151,6 +157,8 @@ pub struct Definer {
     pub name: String,
     /// Who may call it.
     pub actors: Vec<usize>,
+    /// It returns rows of a relation in scope.
+    pub rows: bool,
 }
 
 /// What an actor saw of a relation.

@@ -30,7 +30,8 @@ pub(super) fn judge(
     let mut by_anon = Vec::new();
     match anon {
         Some(Ok(facts)) => {
-            by_anon.push(Login { facts, question, service: of_service, is_anon: true }.anon(findings))
+            by_anon.push(Login { facts, question, service: of_service, is_anon: true }.anon(findings));
+            by_anon.extend(of_service.and_then(|service| elsewhere(service, facts)));
         }
         Some(Err(failure)) => by_anon.push(not_asked(failure)),
         None => {}
@@ -55,6 +56,26 @@ pub(super) fn judge(
         by_anon.into_iter().reduce(Verdict::worse).unwrap_or_else(|| untested("anon")),
         by_authenticated.unwrap_or_else(|| untested("authenticated")),
     )
+}
+
+/// What is not known because the two logins do not speak of the same table.
+fn elsewhere(service: &Facts, anon: &Facts) -> Option<Verdict> {
+    let (a, b) = (service.relations.first()?, anon.relations.first()?);
+    if service.database != anon.database {
+        let (service, anon) = (printable(&service.database), printable(&anon.database));
+        return Some(Verdict::unknown(format!(
+            "the anon credential logs in to the database `{anon}`, the service credential to `{service}`; one database \
+             for both would settle it"
+        )));
+    }
+    ((&a.schema, &a.name) != (&b.schema, &b.name)).then(|| {
+        Verdict::unknown(format!(
+            "the anon credential finds the table {} on its search_path, the service credential {}; the schema in \
+             BOOTHDS_PROBE_TABLE would settle it",
+            named(b),
+            named(a)
+        ))
+    })
 }
 
 fn not_asked(failure: &Failure) -> Verdict {
@@ -82,7 +103,7 @@ impl Login<'_> {
         let privileged = [
             (own.is_super, "SUPERUSER"),
             (own.bypass, "BYPASSRLS"),
-            (own.powers, "CREATEROLE or REPLICATION"),
+            (own.powers, "CREATEROLE, REPLICATION or access to the server's files"),
             (self.owns(), "owner of the table"),
         ];
         if let Some((_, why)) = privileged.iter().find(|(holds, _)| *holds) {
@@ -112,6 +133,14 @@ impl Login<'_> {
         if self.facts.actors.len() > ACTORS && verdict.state == RlsState::Enforced {
             return Verdict::unknown(format!(
                 "the login can switch to more than {ACTORS} roles; REVOKE some to settle it"
+            ));
+        }
+        let powers = self.facts.actors.iter().find(|actor| actor.powers);
+        if let (Some(actor), RlsState::Enforced) = (powers, verdict.state) {
+            return Verdict::unknown(format!(
+                "`{}` has CREATEROLE, REPLICATION or access to the server's files, and can give itself more; taking that \
+                 from it would settle it",
+                printable(&actor.name)
             ));
         }
         verdict

@@ -22,6 +22,7 @@ fn healthy() -> Facts {
         ..Sight::default()
     };
     Facts {
+        database: "house".to_owned(),
         actors: vec![actor("service", true), actor("anon", false)],
         relations: vec![Relation {
             schema: "public".to_owned(),

@@ -1,6 +1,6 @@
 -- What the catalogue says of the tables in scope, for each role that is judged, as one JSON document. Only functions
 -- of pg_catalog are called. $COLUMN is a literal. Planning is most of what it costs a server, so that lines between
--- `--[word` and `--]` are sent only to whom the word fits: `all`, `anon`, `service`.
+-- `--[word` and `--]` are sent only to whom the word fits: `all` or `table`, `anon` or `service`.
 SELECT set_config('boothds.facts', (
 WITH RECURSIVE
 me AS (
@@ -11,7 +11,9 @@ me AS (
 -- whatever it may switch to. Before PostgreSQL 16 every member may.
 actors AS (
   SELECT r.oid, r.rolname AS name, r.oid = me.oid AS self, r.rolsuper AS super, r.rolbypassrls AS bypass,
-    r.rolcreaterole OR r.rolreplication AS powers,
+    r.rolcreaterole OR r.rolreplication OR EXISTS (SELECT FROM pg_roles p
+      WHERE p.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+        AND pg_has_role(r.oid, p.oid, 'MEMBER')) AS powers,
     row_number() OVER (ORDER BY r.oid = me.oid DESC, r.rolname) - 1 AS number,
     r.oid = me.oid OR pg_has_role(session_user, r.oid, me.switch) AS settable
   FROM pg_roles r, me
@@ -24,10 +26,12 @@ actors AS (
 --]
   ORDER BY number LIMIT 25
 ),
+-- Down to partitions and children; and from all of these up, to whatever shows their rows under its own policies.
 family AS (
   SELECT current_setting('boothds.table')::oid AS oid, 'probed' AS why WHERE current_setting('boothds.table') <> '0'
   UNION
-  SELECT i.inhrelid, 'partition' FROM family f JOIN pg_inherits i ON i.inhparent = f.oid
+  SELECT CASE f.oid WHEN i.inhrelid THEN i.inhparent ELSE i.inhrelid END, CASE f.oid WHEN i.inhrelid THEN 'parent' ELSE 'partition' END
+  FROM family f JOIN pg_inherits i ON i.inhparent = f.oid AND f.why <> 'parent' OR i.inhrelid = f.oid
 ),
 above AS (
   SELECT oid FROM family
@@ -51,11 +55,13 @@ scope AS (
 ),
 relations AS (
   SELECT c.oid, s.rank, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relnamespace, n.nspname, c.relname,
-    a.attnum, format_type(a.atttypid, a.atttypmod) AS type,
+    a.attnum, CASE WHEN to_jsonb(k) -> 'collisdeterministic' = 'false' THEN 'nondeterministic ' ELSE '' END
+      || format_type(a.atttypid, a.atttypmod) AS type,
     c.reloptions::text ~* '[{",]security_invoker=(true|on|1|yes)' AS invoker,
     row_number() OVER (ORDER BY s.rank, n.nspname, c.relname) - 1 AS number
   FROM scope s JOIN pg_class c ON c.oid = s.oid JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $COLUMN AND NOT a.attisdropped AND a.attnum > 0
+  LEFT JOIN pg_collation k ON k.oid = a.attcollation
   WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
   ORDER BY number LIMIT 301
 ),
@@ -78,14 +84,20 @@ policies AS (
     'name', p.polname, 'permissive', p.polpermissive, 'command', p.polcmd,
     'applies', (SELECT coalesce(jsonb_agg(a.number), '[]') FROM actors a
       WHERE EXISTS (SELECT FROM unnest(p.polroles) role WHERE role = 0 OR pg_has_role(a.oid, role, 'USAGE'))),
-    'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid)
+    'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid),
+    -- IS DISTINCT FROM and NULLIF are written without their operator. What PostgreSQL brings along is not in pg_depend.
+    'opaque', EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND CASE d.refclassid WHEN 'pg_operator'::regclass THEN (SELECT oprname = '=' FROM pg_operator o WHERE o.oid = d.refobjid)
+        WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = d.refobjid) END)
   ) ORDER BY p.polname) AS policies
   FROM relations r JOIN pg_policy p ON p.polrelid = r.oid GROUP BY r.number
 ),
--- The bodies of the functions that policies call, to be read, not called.
+-- The bodies of the functions that policies call, to be read, not called; without a body where more than that decides.
 functions AS (
   SELECT jsonb_agg(jsonb_build_object('name', n.nspname || '.' || f.proname, 'language', l.lanname,
-    'returns', format_type(f.prorettype, NULL), 'body', left(f.prosrc, 4000)))
+    'returns', format_type(f.prorettype, NULL), 'body', CASE WHEN f.pronargs = 0
+      AND length(f.prosrc) <= 4000 AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE c !~ '^search_path=' OR c ~ ',.*pg_catalog')
+      AND current_setting('boothds.path') !~ ',.*pg_catalog' THEN f.prosrc ELSE '' END))
     AS functions
   FROM (
     SELECT d.refobjid AS oid FROM relations r JOIN pg_policy p ON p.polrelid = r.oid
@@ -93,25 +105,27 @@ functions AS (
     UNION
     SELECT oid FROM pg_proc WHERE proname IN ('jwt', 'role', 'uid') AND pronamespace = to_regnamespace('auth')
   ) used JOIN pg_proc f ON f.oid = used.oid JOIN pg_namespace n ON n.oid = f.pronamespace JOIN pg_language l ON l.oid = f.prolang
-  WHERE f.pronargs = 0 AND NOT f.proretset
-)
---[all
-, definers AS (
-  SELECT jsonb_agg(jsonb_build_object('name', name, 'actors', actors)) AS definers FROM (
-    SELECT n.nspname || '.' || f.proname AS name, jsonb_agg(DISTINCT a.number) AS actors
-    FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace, actors a
+),
+definers AS (
+  SELECT jsonb_agg(jsonb_build_object('name', name, 'actors', actors, 'rows', rows)) AS definers FROM (
+    SELECT n.nspname || '.' || f.proname AS name, jsonb_agg(DISTINCT a.number) AS actors, bool_or(f.oid = ANY (own.functions)) AS rows
+    FROM (SELECT coalesce(array_agg(q.oid), '{}') AS functions FROM relations r JOIN pg_class c ON c.oid = r.oid
+        JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype AND d.classid = 'pg_proc'::regclass
+        JOIN pg_proc q ON q.oid = d.objid AND q.prorettype = c.reltype) own,
+      pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace, actors a
     WHERE f.prosecdef AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
       AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+--[table
+      AND f.oid = ANY (own.functions)
 --]
---[all service
+--[service
       AND NOT a.self
 --]
---[all
       AND has_schema_privilege(a.oid, n.oid, 'USAGE') AND has_function_privilege(a.oid, f.oid, 'EXECUTE')
-    GROUP BY 1 ORDER BY 1 LIMIT 100) found
+    GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100) found
 )
---]
 SELECT jsonb_build_object(
+  'database', current_database(),
   'actors', (SELECT jsonb_agg(jsonb_build_object('name', name, 'isSelf', self, 'super', super, 'bypass', bypass, 'powers', powers, 'settable', settable)
     ORDER BY number) FROM actors),
   'relations', coalesce((SELECT jsonb_agg(jsonb_build_object(
@@ -119,8 +133,6 @@ SELECT jsonb_build_object(
       'force', r.relforcerowsecurity, 'invoker', coalesce(r.invoker, false), 'hasColumn', r.attnum IS NOT NULL, 'type', r.type,
       'access', a.access, 'policies', coalesce(p.policies, '[]')) ORDER BY r.number)
     FROM relations r JOIN access a ON a.relation = r.number LEFT JOIN policies p ON p.relation = r.number), '[]'),
---[all
   'definers', coalesce((SELECT definers FROM definers), '[]'),
---]
   'functions', coalesce((SELECT functions FROM functions), '[]'))
 )::text, true)

@@ -68,7 +68,7 @@ fn text(role: Role, question: &Question, limit: u128) -> String {
     let claims = postgres_literal(&claims(&question.claims, &question.tenant_id).to_string());
     let truth = |it: bool| if it { "true" } else { "false" };
     let words = [
-        if question.scope == RlsScope::All { "all" } else { "" },
+        if question.scope == RlsScope::All { "all" } else { "table" },
         if role == Role::Anon { "anon" } else { "service" },
     ];
     let fill = |text: &str| {
@@ -178,6 +178,6 @@ mod tests {
         };
         let text = text(Role::Service, &question, 1);
         assert!(text.contains("E''\\'$ID''\\'") || text.contains("$ID''"), "{text}");
-        assert!(!text.contains("\n--") && !text.contains("$CLAIMS") && !text.contains("definers"));
+        assert!(!text.contains("\n--") && !text.contains("$CLAIMS") && !text.contains("ELSE 3"));
     }
 }
