@@ -187,6 +187,9 @@ pub struct Sight {
 pub struct RestSight {
     /// With the anon key: any row. With the service key: a row of another tenant.
     pub seen: RestSeen,
+    /// With the anon key: how many rows the server's planner expects; nothing when it did not say. It expects none only
+    /// where it knows that there can be none, such as where no policy applies; otherwise one at least.
+    pub expected: Option<u64>,
     /// With the service key: whether the tenant has rows.
     pub own: Option<bool>,
     /// With the service key: whether there are rows with the id of the application database instead.
