@@ -1,7 +1,11 @@
 //! The truth about row-level security on PostgreSQL where somebody means ill, or was in a hurry: cases in which a look
 //! shows nothing, and yet another tenant's rows can be read. A table of its own because each is a way to be wrong.
 
-use crate::rls_postgres::{A, B, Case, E, ON, SET, TENANT, U, X, as_login, case, check, on, policy};
+use crate::fixture::{World, result, seal};
+use crate::rls_postgres::{
+    A, B, Case, E, HOUSE, ON, SET, TENANT, U, X, as_login, case, check, cluster, on, policy,
+};
+use crate::support::fleet::TenantRow;
 
 const CLAIM: &str = "((auth.jwt() ->> 'tenant_id')::uuid)";
 
@@ -63,6 +67,56 @@ fn expressions() -> Vec<Case> {
     ]
 }
 
+/// Comparisons that look like one of the tenant.
+fn comparisons() -> Vec<Case> {
+    let claim = "(auth.jwt() ->> 'tenant_id')";
+    let one = |name: &'static str, condition: String| {
+        case(
+            name,
+            own_only()
+                + &policy(&format!("using (tenant_id = {CLAIM} and owner is not null or {condition})")),
+            (U, U),
+            &[],
+        )
+    };
+    let typed = |kind: &str, condition: &str| {
+        format!("drop table accounts; create table accounts (id bigint, tenant_id {kind}); grant select on accounts to anon, authenticated, visitor;
+                 insert into accounts values (1, '{A}'), (2, '{B}');") + &policy(&format!("using ({condition})"))
+    };
+    vec![
+        one("like", format!("tenant_id::text like {claim}")),
+        one("pattern", format!("tenant_id::text ~ {claim}")),
+        one("range", format!("tenant_id >= {CLAIM} and tenant_id <= {CLAIM}")),
+        one("array-column", format!("{CLAIM} = any (array[owner, tenant_id])")),
+        one("array-of-claims", format!("tenant_id::text = any (string_to_array({claim}, ','))")),
+        one("json-contains", "auth.jwt() @> jsonb_build_object('tenant_id', tenant_id)".to_owned()),
+        one("json-key", "(auth.jwt() -> 'tenants') ? tenant_id::text".to_owned()),
+        one("greatest", format!("greatest(tenant_id, {CLAIM}) = {CLAIM}")),
+        one("lower", format!("lower(tenant_id::text) = lower({claim})")),
+        one("collate", format!("tenant_id::text collate \"C\" = {claim}")),
+        one("other-column", format!("owner = {CLAIM}")),
+        one("not-and", format!("not (tenant_id <> {CLAIM} and owner is null)")),
+        one("case", format!("case when {CLAIM} is null then owner is not null else tenant_id = {CLAIM} end")),
+        one("missing-claim-is-the-row", format!("tenant_id = coalesce({CLAIM}, owner)")),
+        one("expired", format!("tenant_id <> {CLAIM} and now() > '2200-01-01'")),
+        one("by-date", "now() > '2200-01-01'".to_owned()),
+        one("by-database", "current_database() = 'copy'".to_owned()),
+        one("by-address", "inet_client_addr() is null".to_owned()),
+        case("missing-claim-is-every-row", own_only() + &policy(&format!("using (tenant_id = coalesce({CLAIM}, tenant_id))")), (X, X), &["rls.always-true"]),
+        // PostgreSQL makes a comparison of each part of it.
+        case("row", policy(&format!("using ((tenant_id, id) = ({CLAIM}, id))")), (E, E), SET),
+        case("not-not", policy(&format!("using (not (tenant_id <> {CLAIM}))")), (E, E), SET),
+        case("never-distinct", policy(&format!("using (tenant_id is not distinct from {CLAIM})")), (E, E), SET),
+        case("domain", "create domain key as uuid;".to_owned() + &typed("key", &format!("tenant_id = {CLAIM}::key")), (U, U), &[]),
+        case("char", typed("char(40)", &format!("tenant_id = {claim}")), (E, E), SET),
+        case("cut", typed("varchar(40)", &format!("tenant_id::varchar(3) = {claim}::varchar(3)")), (U, U), &[]),
+        case("restrictive-for-somebody-else", own_only() + &policy(&format!("using (tenant_id = {CLAIM} or is_public);
+            create policy narrow on accounts as restrictive to service_role, aloof using (tenant_id = {CLAIM})")), (U, U), &[]),
+        case("restrictive-for-writing", own_only() + &policy(&format!("using (tenant_id = {CLAIM} or is_public);
+            create policy narrow on accounts as restrictive for update using (tenant_id = {CLAIM})")), (U, U), &[]),
+    ]
+}
+
 fn ways_around() -> Vec<Case> {
     vec![
         case("child-of-an-open-parent", on(TENANT) + "create table base (id bigint, tenant_id uuid); alter table accounts alter tenant_id drop not null;
@@ -85,7 +139,76 @@ fn ways_around() -> Vec<Case> {
     ]
 }
 
+/// What is set for a login when it logs in.
+fn settings_of_the_login() -> Vec<Case> {
+    let set = |what: &str| {
+        format!(
+            "do $$ begin execute format('alter role visitor in database %I set {what}', current_database()); end $$;"
+        )
+    };
+    let logins = format!(
+        "create table logins (name text, tenant_id uuid); insert into logins values ('visitor', '{A}'); grant select on logins to public;"
+    );
+    vec![
+        case("row-security-off", on(TENANT) + &set("row_security = off"), (E, E), SET),
+        case("impatient", on(TENANT) + &set("statement_timeout = 1"), (E, E), SET),
+        // A login of the tenant's own, which names it: that it sees the tenant's rows and no other is as it should be.
+        case(
+            "login-of-the-tenant",
+            logins.clone()
+                + &policy(
+                    "using (tenant_id in (select l.tenant_id from logins l where l.name = current_user))",
+                ),
+            (U, U),
+            &[],
+        ),
+        case(
+            "login-of-another-tenant",
+            logins
+                + "update logins set tenant_id = 'bbbbbbbb-0000-4000-8000-000000000002';"
+                + &policy(
+                    "using (tenant_id in (select l.tenant_id from logins l where l.name = current_user))",
+                ),
+            (X, U),
+            &["rls.foreign-visible"],
+        ),
+        case(
+            "claims-of-the-login",
+            on(TENANT) + &set(&format!("\"request.jwt.claims\" = ''{{\"tenant_id\": \"{A}\"}}''")),
+            (U, E),
+            &[],
+        ),
+    ]
+}
+
 #[test]
 fn nothing_that_can_leak_is_called_enforced() {
-    check(&expressions().into_iter().chain(ways_around()).collect::<Vec<_>>());
+    check(
+        &expressions()
+            .into_iter()
+            .chain(comparisons())
+            .chain(ways_around())
+            .chain(settings_of_the_login())
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn of_an_anon_credential_for_another_database_nothing_is_said() {
+    let (world, cluster) = (World::postgres(), cluster());
+    let [here, there] = [(); 2].map(|()| {
+        let database = cluster.create_database("place");
+        cluster.psql(&database, &format!("{HOUSE}{ON}{TENANT}"));
+        database
+    });
+    let row = TenantRow::new("torn").tenant_id_in_data_source(A);
+    world.database.insert(row.data_source(
+        &cluster.url(&here),
+        &seal(&cluster.url_as("visitor", &there)),
+        &seal("x"),
+    ));
+    let document = world.test_all(&["--fail-on", "never"]);
+    let rls = &result(&document, "torn")["rls"];
+    assert_eq!((&rls["anon"], &rls["authenticated"]), (&U.into(), &E.into()), "{rls}");
+    assert!(rls["detail"].as_str().unwrap().contains("one database for both would settle it"), "{rls}");
 }

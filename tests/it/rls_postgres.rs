@@ -338,7 +338,8 @@ pub fn check(cases: &[Case]) {
         let states = (rls["anon"].as_str().unwrap(), rls["authenticated"].as_str().unwrap());
         let found: BTreeSet<&str> = codes(result).into_iter().collect();
         let expected: BTreeSet<&str> = case.codes.iter().copied().collect();
-        let worst = if states.0 == states.1 || states.1 == E { states.0 } else { states.1 };
+        let badness = |state: &&str| [E, U, D, X].iter().position(|one| one == state);
+        let worst = [states.0, states.1].into_iter().max_by_key(badness).unwrap();
         let sound = rls["state"] == worst
             && result["diagnostics"]["rlsEnabled"] == (worst == E)
             && result["success"] == true;

@@ -222,11 +222,22 @@ impl Login<'_> {
                 FindingCode::RlsForeignVisible,
                 "a row of another tenant is visible with this tenant's claims",
             ))
-        } else if is(without, |sight| sight.any) {
+        } else if is(without, |sight| sight.any) && !self.names_the_tenant(relation, actor) {
             Some((FindingCode::RlsVisibleWithoutClaims, "rows are visible without any claim"))
         } else {
             None
         }
+    }
+
+    /// Whether the anon credential stands for the tenant by itself: it sees the tenant's rows without a claim, and of the
+    /// rows of others, which are there, none. A login of the tenant's own is no audience that names nobody.
+    fn names_the_tenant(&self, relation: usize, actor: usize) -> bool {
+        let is_self = self.facts.actors.get(actor).is_some_and(|actor| actor.is_self);
+        let own_alone = |sight: &Sight| sight.own == Some(true) && sight.foreign == Some(false);
+        self.is_anon
+            && is_self
+            && self.sight(relation, actor, false).is_some_and(own_alone)
+            && self.foreign_rows_exist(relation)
     }
 
     /// One table and one role, by itself.
@@ -309,6 +320,11 @@ impl Login<'_> {
                 "reading with this tenant's claims fails (SQLSTATE {})",
                 printable(code)
             ));
+        }
+        if without.any == Some(true) {
+            return Verdict::unknown(
+                "the login sees this tenant's rows alone, but without any claim, so by something that is not known here",
+            );
         }
         if !nothing || with.any.is_none() {
             return Verdict::unknown("reading without claims fails, and what it would show is not known");
