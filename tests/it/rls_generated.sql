@@ -36,7 +36,8 @@ begin
                 union all select '{}' where x is null) y(y),
               unnest(array['{}', '{"plan": "gold", "other": "bbbbbbbb-0000-4000-8000-000000000002"}']::jsonb[]) z,
               unnest(array['{}', '{"sub": "11111111-0000-4000-8000-000000000001"}']::jsonb[]) u,
-              unnest(array['{}', '{"user_metadata": {"tenant_id": "cccccccc-0000-4000-8000-000000000003"}}']::jsonb[]) m
+              unnest(array['{}', '{"user_metadata": {"tenant_id": "cccccccc-0000-4000-8000-000000000003"}}',
+                jsonb_build_object('user_metadata', jsonb_build_object('tenant_id', x))]::jsonb[]) m
           loop
             seen := false;
             begin

@@ -54,14 +54,13 @@ scope AS (
   ) every GROUP BY oid
 ),
 relations AS (
-  SELECT c.oid, s.rank, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relnamespace, n.nspname, c.relname,
-    a.attnum, CASE WHEN to_jsonb(k) -> 'collisdeterministic' = 'false' THEN 'nondeterministic ' ELSE '' END
-      || format_type(a.atttypid, a.atttypmod) AS type,
+  SELECT c.oid, s.rank, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.reltype, c.relnamespace, n.nspname, c.relname,
+    a.attnum, (SELECT CASE WHEN to_jsonb(k) -> 'collisdeterministic' = 'false' THEN 'nondeterministic ' ELSE '' END FROM pg_collation k
+      WHERE k.oid = a.attcollation) AS collation, format_type(a.atttypid, a.atttypmod) AS type,
     c.reloptions::text ~* '[{",]security_invoker=(true|on|1|yes)' AS invoker,
     row_number() OVER (ORDER BY s.rank, n.nspname, c.relname) - 1 AS number
   FROM scope s JOIN pg_class c ON c.oid = s.oid JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $COLUMN AND NOT a.attisdropped AND a.attnum > 0
-  LEFT JOIN pg_collation k ON k.oid = a.attcollation
   WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
   ORDER BY number LIMIT 301
 ),
@@ -108,21 +107,27 @@ functions AS (
 ),
 definers AS (
   SELECT jsonb_agg(jsonb_build_object('name', name, 'actors', actors, 'rows', rows)) AS definers FROM (
-    SELECT n.nspname || '.' || f.proname AS name, jsonb_agg(DISTINCT a.number) AS actors, bool_or(f.oid = ANY (own.functions)) AS rows
-    FROM (SELECT coalesce(array_agg(q.oid), '{}') AS functions FROM relations r JOIN pg_class c ON c.oid = r.oid
-        JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype AND d.classid = 'pg_proc'::regclass
-        JOIN pg_proc q ON q.oid = d.objid AND q.prorettype = c.reltype) own,
-      pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace, actors a
-    WHERE f.prosecdef AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
---[table
-      AND f.oid = ANY (own.functions)
---]
+    SELECT name, rows, actors FROM (
+      SELECT f.oid::regproc::text AS name, f.prorettype IN (SELECT reltype FROM relations) AS rows,
+        (SELECT jsonb_agg(a.number) FROM actors a WHERE has_schema_privilege(a.oid, f.pronamespace, 'USAGE')
 --[service
-      AND NOT a.self
+          AND NOT a.self
 --]
-      AND has_schema_privilege(a.oid, n.oid, 'USAGE') AND has_function_privilege(a.oid, f.oid, 'EXECUTE')
-    GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100) found
+          AND has_function_privilege(a.oid, f.oid, 'EXECUTE')) AS actors
+      FROM pg_proc f WHERE f.prosecdef
+--[table
+        AND f.oid IN (SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass
+          AND d.refobjid IN (SELECT reltype FROM relations))
+--]
+--[all
+        AND f.pronamespace::regnamespace::text !~ '^"?pg_|^information_schema$'
+        AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+--]
+    ) every WHERE actors IS NOT NULL
+--[table
+      AND rows
+--]
+    ORDER BY rows DESC, name LIMIT 100) found
 )
 SELECT jsonb_build_object(
   'database', current_database(),
@@ -130,7 +135,7 @@ SELECT jsonb_build_object(
     ORDER BY number) FROM actors),
   'relations', coalesce((SELECT jsonb_agg(jsonb_build_object(
       'schema', r.nspname, 'name', r.relname, 'rank', r.rank, 'kind', r.relkind, 'rls', r.relrowsecurity,
-      'force', r.relforcerowsecurity, 'invoker', coalesce(r.invoker, false), 'hasColumn', r.attnum IS NOT NULL, 'type', r.type,
+      'force', r.relforcerowsecurity, 'invoker', coalesce(r.invoker, false), 'hasColumn', r.attnum IS NOT NULL, 'type', coalesce(r.collation, '') || r.type,
       'access', a.access, 'policies', coalesce(p.policies, '[]')) ORDER BY r.number)
     FROM relations r JOIN access a ON a.relation = r.number LEFT JOIN policies p ON p.relation = r.number), '[]'),
   'definers', coalesce((SELECT definers FROM definers), '[]'),
