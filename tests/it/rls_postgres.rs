@@ -359,6 +359,7 @@ fn everything_within_reach_is_looked_at_when_all_is_asked_for() {
     let more = format!(
         "{ON}{TENANT}
          create table notes (tenant_id uuid); grant select on notes to authenticated; insert into notes values ('{B}');
+         create rule copy as on insert to notes do also insert into accounts (tenant_id) values (new.tenant_id);
          create table quiet (tenant_id uuid); create table other (n int); grant select on other to anon;
          create materialized view sums as select count(*) from accounts; grant select on sums to anon;
          create function peek() returns bigint language sql security definer as $$ select count(*) from accounts $$;

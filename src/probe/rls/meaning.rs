@@ -1,9 +1,9 @@
 //! What a policy's expression comes to for a row of another tenant, by the claims of who asks.
 //!
 //! Values are not computed but followed: the tenant column of a foreign row is [`Value::Foreign`], a claim that names
-//! the tenant is [`Value::Own`] where it is present (and the other way round for a stranger and this tenant's row), and everything that is not known is [`Value::Unknown`]. A truth is
-//! the set of what may come out; "no row is let through" holds only if true is not in it, whatever the unknown parts
-//! are. An expression is looked at for every combination of present and missing claims: callers differ in them.
+//! the tenant is [`Value::Own`] where it is present (for a stranger and a row of this tenant the other way round), and
+//! everything that is not known is [`Value::Unknown`]. A truth is the set of what may come out; "no row is let through"
+//! holds only if true is not in it, whatever the unknown parts are. An expression is looked at for every combination of present and missing claims: callers differ in them.
 
 use super::expression::{Expression, parse_body};
 use super::truth::Truth;

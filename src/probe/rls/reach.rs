@@ -10,6 +10,7 @@ use super::postgres::{Login, named};
 use crate::finding::{Finding, FindingCode};
 use crate::probe::report::RlsState;
 use crate::sanitize::printable;
+use crate::source::RlsScope;
 use crate::source::evidence::{Access, Actor, Relation};
 
 /// Relations beyond this number are left out of the answer (`catalogue.sql` asks for one more).
@@ -113,13 +114,15 @@ impl Reach<'_> {
         let subject = format!("{}, as `{}`", named(relation), printable(&self.actor.name));
         if !matches!(relation.kind.as_str(), "v" | "m") {
             // A table: writing to it sets off a rule, which reads with the rights of the table's owner.
-            let writes = access.insert || access.update || access.delete;
-            return writes.then(|| {
+            let by_rule = (access.insert || access.update || access.delete).then(|| {
                 let message =
                     format!("{subject}: a rule reads with the owner's rights when it is written to");
                 found(findings, FindingCode::RlsViewDefiner, message);
                 Verdict::unknown("a rule reads with its owner's rights; dropping it would settle it")
             });
+            let in_scope = relation.has_column && self.login.question.scope == RlsScope::All;
+            let by_itself = in_scope.then(|| self.login.table(number, self.number, findings));
+            return by_rule.into_iter().chain(by_itself).reduce(Verdict::worse);
         }
         if !access.read {
             return None;
