@@ -125,6 +125,12 @@ fn ways_around() -> Vec<Case> {
             alter table every attach partition accounts for values in ('{A}', '{B}'); grant select on every to authenticated;"), (E, X), &["rls.partition", "rls.claims-settable"]),
         case("view-over-the-parent", on(TENANT) + "create table base (tenant_id uuid); alter table accounts inherit base;
             create view v as select * from base; grant select on v to anon;", (X, E), &["rls.view", "rls.claims-settable"]),
+        case("child-with-another-parent", on(TENANT) + "create table other (tenant_id uuid); create table child () inherits (accounts, other);
+            insert into child (id, tenant_id) values (7, 'bbbbbbbb-0000-4000-8000-000000000002'); grant select on other to anon;", (X, E), &["rls.partition", "rls.claims-settable"]),
+        case("parent-of-a-parent", on(TENANT) + "create table first (tenant_id uuid); create table second () inherits (first); alter table accounts inherit second;
+            create materialized view m as select * from first; grant select on m to anon;", (X, E), &["rls.materialized-view", "rls.claims-settable"]),
+        case("parent-with-the-same-policy", on(TENANT) + "create table base (tenant_id uuid); alter table accounts inherit base; grant select on base to anon, authenticated;
+            alter table base enable row level security; create policy tenant on base using (tenant_id = (auth.jwt() ->> 'tenant_id')::uuid);", (E, E), SET),
         case("another-table-of-that-name", format!("create schema api; grant usage on schema api to public; create table api.accounts (id bigint, tenant_id uuid);
             grant select on api.accounts to public; alter table api.accounts enable row level security; revoke all on accounts from anon, authenticated; {ON}
             create policy open on accounts to visitor using (true);
