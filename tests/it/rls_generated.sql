@@ -14,8 +14,6 @@ begin
     if to_regclass(s || '.child') is not null then
       execute format('insert into %1$I.child select * from %1$I.accounts', s);
     end if;
-    execute format('insert into %I.members values (''cccccccc-0000-4000-8000-000000000003'', null),
-      (''bbbbbbbb-0000-4000-8000-000000000002'', ''11111111-0000-4000-8000-000000000001'')', s);
   end loop;
   foreach old in array array[false, true] loop
     for s in select nspname from pg_namespace where nspname like 'case%' loop
