@@ -1,5 +1,6 @@
 //! The data source manager: hits on one thread and on two, against the shape of the cache that Node's manager has; a
-//! thousand requests for one cold tenant, against one; what clearing one of many tenants costs.
+//! thousand requests for one cold tenant, against one; a fresh process; what clearing one of many tenants costs.
+//! Arguments name parts: hits misses fresh clear.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 mod measure;
@@ -71,14 +72,24 @@ fn main() {
     if arguments.next().as_deref() == Some(CHILD) {
         return read_one(&arguments.next().expect("an id"));
     }
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
     let folder = scratch::folder("manager");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let (manager, ids) = full(&folder, &runtime);
-    hits(&manager, &ids);
-    runtime.block_on(manager.shutdown());
-    runtime.block_on(misses(&folder));
-    fresh(&folder, &runtime);
-    runtime.block_on(clear(&folder));
+    if wants("hits") {
+        let (manager, ids) = full(&folder, &runtime);
+        hits(&manager, &ids);
+        runtime.block_on(manager.shutdown());
+    }
+    if wants("misses") {
+        runtime.block_on(misses(&folder));
+    }
+    if wants("fresh") {
+        fresh(&folder, &runtime);
+    }
+    if wants("clear") {
+        runtime.block_on(clear(&folder));
+    }
 }
 
 /// What a fresh process does that wants one row, which the second tier has.

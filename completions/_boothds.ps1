@@ -44,6 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Show how well the caches and pools of the running services serve')
             [CompletionResult]::new('clear-cache', 'clear-cache', [CompletionResultType]::ParameterValue, 'Forget what is cached of tenants, in the state store and in every running process')
             [CompletionResult]::new('rotate-key', 'rotate-key', [CompletionResultType]::ParameterValue, 'Re-seal every stored key under another encryption key')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve the dashboard, the performance document and Prometheus'' metrics')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Make an embedded fleet to try boothds on, and test it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -237,6 +238,27 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'boothds;serve' {
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'The address and port to listen on')
+            [CompletionResult]::new('--allowed-host', '--allowed-host', [CompletionResultType]::ParameterName, 'A name under which it is reached besides its address and localhost, as HOST or HOST:PORT; can be repeated')
+            [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'Speak TLS with the certificates of this file, its own first, in PEM')
+            [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The file of the certificate''s private key, in PEM')
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'The time between two tests of all tenants, such as 5m')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'The form of the log on standard error')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read settings from this file, before the environment')
+            [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Read variables from this file, before the environment')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use [profile.NAME] of the configuration file, before the environment')
+            [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The application database: postgres://user@host/name or sqlite:PATH, without a password')
+            [CompletionResult]::new('--encryption-key-file', '--encryption-key-file', [CompletionResultType]::ParameterName, 'The file that holds the encryption key')
+            [CompletionResult]::new('--previous-key-file', '--previous-key-file', [CompletionResultType]::ParameterName, 'A file that holds earlier encryption keys, one a line; can be repeated')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for --format json')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'boothds;demo' {
             [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'The folder to make')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the answer')
@@ -293,6 +315,7 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Show how well the caches and pools of the running services serve')
             [CompletionResult]::new('clear-cache', 'clear-cache', [CompletionResultType]::ParameterValue, 'Forget what is cached of tenants, in the state store and in every running process')
             [CompletionResult]::new('rotate-key', 'rotate-key', [CompletionResultType]::ParameterValue, 'Re-seal every stored key under another encryption key')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve the dashboard, the performance document and Prometheus'' metrics')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Make an embedded fleet to try boothds on, and test it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -324,6 +347,9 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             break
         }
         'boothds;help;rotate-key' {
+            break
+        }
+        'boothds;help;serve' {
             break
         }
         'boothds;help;demo' {

@@ -46,6 +46,9 @@ _boothds() {
             boothds,rotate-key)
                 cmd="boothds__subcmd__rotate__subcmd__key"
                 ;;
+            boothds,serve)
+                cmd="boothds__subcmd__serve"
+                ;;
             boothds,stats)
                 cmd="boothds__subcmd__stats"
                 ;;
@@ -85,6 +88,9 @@ _boothds() {
             boothds__subcmd__help,rotate-key)
                 cmd="boothds__subcmd__help__subcmd__rotate__subcmd__key"
                 ;;
+            boothds__subcmd__help,serve)
+                cmd="boothds__subcmd__help__subcmd__serve"
+                ;;
             boothds__subcmd__help,stats)
                 cmd="boothds__subcmd__help__subcmd__stats"
                 ;;
@@ -101,7 +107,7 @@ _boothds() {
 
     case "${cmd}" in
         boothds)
-            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help"
+            opts="-v -h -V --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help --version keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -365,7 +371,7 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help)
-            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help"
+            opts="keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -505,6 +511,20 @@ _boothds() {
             return 0
             ;;
         boothds__subcmd__help__subcmd__rotate__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -735,6 +755,72 @@ _boothds() {
                     ;;
                 --seal-plaintext)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encryption-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --previous-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        boothds__subcmd__serve)
+            opts="-v -h --listen --allowed-host --tls-cert --tls-key --interval --log-format --format --json --verbose --config --env-file --profile --database-url --encryption-key-file --previous-key-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --format)

@@ -41,6 +41,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand stats 'Show how well the caches and pools of the running services serve'
             cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
             cand rotate-key 'Re-seal every stored key under another encryption key'
+            cand serve 'Serve the dashboard, the performance document and Prometheus'' metrics'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
             cand man 'Print a manual page'
@@ -224,6 +225,26 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'boothds;serve'= {
+            cand --listen 'The address and port to listen on'
+            cand --allowed-host 'A name under which it is reached besides its address and localhost, as HOST or HOST:PORT; can be repeated'
+            cand --tls-cert 'Speak TLS with the certificates of this file, its own first, in PEM'
+            cand --tls-key 'The file of the certificate''s private key, in PEM'
+            cand --interval 'The time between two tests of all tenants, such as 5m'
+            cand --log-format 'The form of the log on standard error'
+            cand --format 'How to print the answer'
+            cand --config 'Read settings from this file, before the environment'
+            cand --env-file 'Read variables from this file, before the environment'
+            cand --profile 'Use [profile.NAME] of the configuration file, before the environment'
+            cand --database-url 'The application database: postgres://user@host/name or sqlite:PATH, without a password'
+            cand --encryption-key-file 'The file that holds the encryption key'
+            cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
+            cand --json 'Short for --format json'
+            cand -v 'Say on standard error where the settings in use came from'
+            cand --verbose 'Say on standard error where the settings in use came from'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'boothds;demo'= {
             cand --dir 'The folder to make'
             cand --format 'How to print the answer'
@@ -277,6 +298,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand stats 'Show how well the caches and pools of the running services serve'
             cand clear-cache 'Forget what is cached of tenants, in the state store and in every running process'
             cand rotate-key 'Re-seal every stored key under another encryption key'
+            cand serve 'Serve the dashboard, the performance document and Prometheus'' metrics'
             cand demo 'Make an embedded fleet to try boothds on, and test it'
             cand completions 'Print the completions of a shell'
             cand man 'Print a manual page'
@@ -299,6 +321,8 @@ set edit:completion:arg-completer[boothds] = {|@words|
         &'boothds;help;clear-cache'= {
         }
         &'boothds;help;rotate-key'= {
+        }
+        &'boothds;help;serve'= {
         }
         &'boothds;help;demo'= {
         }

@@ -46,6 +46,7 @@ complete -c boothds -n "__fish_boothds_needs_command" -f -a "test-connection" -d
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "rotate-key" -d 'Re-seal every stored key under another encryption key'
+complete -c boothds -n "__fish_boothds_needs_command" -f -a "serve" -d 'Serve the dashboard, the performance document and Prometheus\' metrics'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c boothds -n "__fish_boothds_needs_command" -f -a "man" -d 'Print a manual page'
@@ -222,6 +223,25 @@ complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -s y -l yes 
 complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand rotate-key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l listen -d 'The address and port to listen on' -r
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l allowed-host -d 'A name under which it is reached besides its address and localhost, as HOST or HOST:PORT; can be repeated' -r
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l tls-cert -d 'Speak TLS with the certificates of this file, its own first, in PEM' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l tls-key -d 'The file of the certificate\'s private key, in PEM' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l interval -d 'The time between two tests of all tenants, such as 5m' -r
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l log-format -d 'The form of the log on standard error' -r -f -a "text\t'A line of text for each event'
+json\t'A JSON object on a line for each event'"
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line, as they are ready'"
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l config -d 'Read settings from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l env-file -d 'Read variables from this file, before the environment' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l profile -d 'Use [profile.NAME] of the configuration file, before the environment' -r
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l database-url -d 'The application database: postgres://user@host/name or sqlite:PATH, without a password' -r
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l encryption-key-file -d 'The file that holds the encryption key' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -l json -d 'Short for --format json'
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -s v -l verbose -d 'Say on standard error where the settings in use came from'
+complete -c boothds -n "__fish_boothds_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c boothds -n "__fish_boothds_using_subcommand demo" -l dir -d 'The folder to make' -r -F
 complete -c boothds -n "__fish_boothds_using_subcommand demo" -l format -d 'How to print the answer' -r -f -a "table\t'A table for people'
 json\t'One JSON document'
@@ -259,16 +279,17 @@ complete -c boothds -n "__fish_boothds_using_subcommand man" -l previous-key-fil
 complete -c boothds -n "__fish_boothds_using_subcommand man" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand man" -s v -l verbose -d 'Say on standard error where the settings in use came from'
 complete -c boothds -n "__fish_boothds_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "rotate-key" -d 'Re-seal every stored key under another encryption key'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "man" -d 'Print a manual page'
-complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "keygen" -d 'Make a new encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "encrypt" -d 'Seal a key under the encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "decrypt" -d 'Check that a sealed key opens, and with which encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "tenants" -d 'List the tenants, their data sources and the state of their keys'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "info" -d 'Show what is known of one tenant\'s data source'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "test-connection" -d 'Test whether the data sources of tenants answer'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "stats" -d 'Show how well the caches and pools of the running services serve'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "clear-cache" -d 'Forget what is cached of tenants, in the state store and in every running process'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "rotate-key" -d 'Re-seal every stored key under another encryption key'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "serve" -d 'Serve the dashboard, the performance document and Prometheus\' metrics'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "demo" -d 'Make an embedded fleet to try boothds on, and test it'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "man" -d 'Print a manual page'
+complete -c boothds -n "__fish_boothds_using_subcommand help; and not __fish_seen_subcommand_from keygen encrypt decrypt tenants info test-connection stats clear-cache rotate-key serve demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

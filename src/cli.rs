@@ -84,6 +84,8 @@ fn dispatch(arguments: Arguments, output: &mut Output) -> Result<ExitCode, CliEr
         Command::Stats(args) => commands::stats::run(&args, &global, output),
         Command::ClearCache(args) => commands::clear_cache::run(&args, &global, output),
         Command::RotateKey(args) => commands::rotate_key::run(&args, &global, output),
+        #[cfg(feature = "dashboard")]
+        Command::Serve(args) => commands::serve::run(&args, &global, output),
         Command::TestConnection(args) => commands::test_connection::run(&args, &global, output),
     }
 }

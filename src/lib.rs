@@ -48,10 +48,11 @@
 //! 5 survey        ()                        many tenants: bounded concurrency, a deadline each, fleet findings
 //! 5 report        ()                        the performance document: assembled, and read from an endpoint
 //! 6 demo          ()                        the embedded fleet
+//! 7 dashboard     ()                        the web server: page, document, metrics; the watch over the fleet
 //! 8 cli           ()                        args, resolve, error + hints, exit codes, output, commands
 //! ```
 //!
-//! With `--no-default-features` the library builds without the command line and its dependencies.
+//! With `--no-default-features` the library builds without the command line, the web server and their dependencies.
 
 pub mod catalogue;
 pub mod cipher;
@@ -59,6 +60,8 @@ pub mod cipher;
 pub mod cli;
 pub mod clock;
 pub mod credential;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 pub mod demo;
 pub mod diagnosis;
 pub mod driver;

@@ -41,7 +41,7 @@ use crate::probe::{ProbeOptions, Prober, Report};
 use crate::settings::Settings;
 use crate::source::Connector;
 use crate::state::{Cleared, Identity, Location, ROW_PURPOSE, Scope, StateError};
-use crate::tenant::{Role, Tenant};
+use crate::tenant::{Role, Tenant, TenantId};
 
 mod background;
 mod client;
@@ -239,7 +239,7 @@ impl DataSourceManager {
     /// # Errors
     /// [`ManagerError::State`] when the store cannot be reached: this process has forgotten, the others were not told.
     pub async fn clear_tenant_cache(&self, tenant: impl AsRef<str>) -> Result<Cleared, ManagerError> {
-        let tenant = config::canonical(tenant.as_ref());
+        let tenant = TenantId::new(config::canonical(tenant.as_ref()));
         // Before as well: the store may take its time, and whoever asked may go away meanwhile.
         self.inner.forget(&tenant);
         let cleared = self.clear(&Scope::Tenants(vec![tenant.clone()])).await;

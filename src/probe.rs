@@ -15,7 +15,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode, Ignored, ignored};
 use crate::secret::Secret;
 use crate::settings::{Identifier, ProbeTable, Settings};
-use crate::source::{Answer, Connector, Login, Question, RlsScope};
+use crate::source::{Answer, Connector, Evidence, Exchange, Login, Question, RlsScope};
 use crate::tenant::{Role, SealedSource, Tenant};
 use crate::url::{Address, Kind};
 
@@ -168,7 +168,10 @@ impl Prober {
         let mut answers = if matches!(address, Address::Sqlite(_)) {
             self.ask_file(&prepared, &question, start).await
         } else {
-            join_all(prepared.iter().map(|one| self.ask(one, &question, start))).await
+            let login = |role| prepared.iter().find(|one| one.role == role)?.login.as_ref().ok();
+            let logins = login(Role::Service).zip(login(Role::Anon));
+            let exchange = logins.and_then(|(service, anon)| Exchange::between(service, anon));
+            join_all(prepared.iter().map(|one| self.ask(one, &question, exchange.as_ref(), start))).await
         };
         // Where a sealed URL decides, it tells where the rows are; otherwise the row's own.
         let place = match prepared.iter().find_map(|one| one.login.as_ref().ok()) {
@@ -209,7 +212,13 @@ impl Prober {
             // Whoever was not let in could not ask.
             answer.evidence.take().or_else(|| answer.outcome.clone().err().map(Err))
         };
-        let (service, anon) = (learnt(Role::Service), learnt(Role::Anon));
+        let (service, mut anon) = (learnt(Role::Service), learnt(Role::Anon));
+        if let (Some(Ok(Evidence::Postgres(service))), Some(Ok(Evidence::Postgres(anon)))) =
+            (&service, &mut anon)
+            && anon.functions_of_service
+        {
+            anon.functions.clone_from(&service.functions);
+        }
         let kind = match address {
             Address::Supabase(_) => Kind::Supabase,
             Address::Postgres(_) => Kind::Postgres,
@@ -276,7 +285,7 @@ impl Prober {
         start: Instant,
     ) -> Vec<(Role, Answer, Duration)> {
         let Some(first) = prepared.first() else { return Vec::new() };
-        let (_, answer, took) = self.ask(first, question, start).await;
+        let (_, answer, took) = self.ask(first, question, None, start).await;
         let accepted = Answer::connected(Ok(()));
         let answer_for = |role: Role| {
             if role == Role::Anon && answer.connected { accepted.clone() } else { answer.clone() }
@@ -289,6 +298,21 @@ impl Prober {
         &self,
         prepared: &Prepared,
         question: &Question,
+        exchange: Option<&Exchange>,
+        start: Instant,
+    ) -> (Role, Answer, Duration) {
+        let asked = self.ask_again(prepared, question, exchange, start).await;
+        if let (Role::Service, Some(exchange)) = (prepared.role, exchange) {
+            exchange.close();
+        }
+        asked
+    }
+
+    async fn ask_again(
+        &self,
+        prepared: &Prepared,
+        question: &Question,
+        exchange: Option<&Exchange>,
         start: Instant,
     ) -> (Role, Answer, Duration) {
         let role = prepared.role;
@@ -302,7 +326,7 @@ impl Prober {
         loop {
             let begun = Instant::now();
             let left = self.options.limit.saturating_sub(start.elapsed());
-            let mut answer = self.connector.ask(login, role, question, left).await;
+            let mut answer = self.connector.ask(login, role, question, exchange, left).await;
             let took = begun.elapsed();
             let Err(failure) = &mut answer.outcome else { return (role, answer, took) };
             if failure.class == FailureClass::Timeout && failure.detail.is_none() {

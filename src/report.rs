@@ -11,8 +11,10 @@ use crate::health::{CacheStats, Counters, Grade, Health, efficiency, pool_status
 use crate::state::{Instance, Totals};
 
 mod remote;
+mod store;
 
 pub use remote::{FetchError, fetch};
+pub use store::reset;
 
 /// The path of the document on a service.
 pub const PATH: &str = "/api/debug/performance";

@@ -19,6 +19,7 @@ mod backup;
 mod judge;
 mod plan;
 mod restore;
+mod source;
 mod transaction;
 
 pub use apply::Manner;
@@ -56,6 +57,8 @@ pub struct Watch<'w> {
 pub enum News {
     /// Somebody else rotates; it is waited for.
     Waiting(Holder),
+    /// So many tenants are locked and will be looked at.
+    Found(u64),
     /// This many tenants more are done.
     Done(u64),
     /// What others have written meanwhile is taken, from the beginning.

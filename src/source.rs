@@ -22,6 +22,7 @@ mod supabase;
 
 pub use evidence::{Evidence, RlsScope};
 pub use live::{DEFAULT_BOUNDS, FilePool, Live, MAX_CONNECTIONS, MAX_MINIMUM, PostgresPool, Turn};
+pub use postgres::Exchange;
 pub use rest::RestClient;
 
 /// What is asked of a data source.
@@ -151,8 +152,16 @@ impl Connector {
     }
 
     /// Asks once, within `limit`. As [`Role::Service`] the rows of the tenant are asked for; as [`Role::Anon`] only
-    /// whether the credential is accepted. Nothing is written, and nothing is tried again.
-    pub async fn ask(&self, login: &Login, role: Role, question: &Question, limit: Duration) -> Answer {
+    /// whether the credential is accepted. Nothing is written, and nothing is tried again. Two logins of one tenant that
+    /// have an `exchange` ask a PostgreSQL server's catalogue once; the service's side closes it when it is done.
+    pub async fn ask(
+        &self,
+        login: &Login,
+        role: Role,
+        question: &Question,
+        exchange: Option<&Exchange>,
+        limit: Duration,
+    ) -> Answer {
         let late = || Answer::failed(Failure::new(FailureClass::Timeout));
         match login {
             Login::Supabase { base, key, kind } => {
@@ -169,7 +178,7 @@ impl Connector {
                 answer
             }
             // Keeps the time itself, to tell on which side of the login it ran out.
-            Login::Postgres(address) => postgres::ask(address, role, question, limit).await,
+            Login::Postgres(address) => postgres::ask(address, role, question, exchange, limit).await,
             Login::Sqlite(path) => {
                 tokio::time::timeout(limit, sqlite::ask(path, question)).await.unwrap_or_else(|_| late())
             }

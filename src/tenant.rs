@@ -1,22 +1,23 @@
 //! Who the tenants are: a row of the `tenants` table, its keys still sealed, and the filter that selects rows.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::secret::Secret;
 use crate::url::{Kind, SourceUrl};
 
-/// The id of a tenant as its text in the application database; a UUID in the field.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct TenantId(String);
+/// The id of a tenant as its text in the application database; a UUID in the field. Clones share the text: each of a
+/// thousand who wait for one tenant is told its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantId(Arc<str>);
 
 impl TenantId {
     /// Takes the text of the `id` column.
     #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
     }
 
     /// Whether a text has the form of a UUID, in letters of either case. Others name a tenant by its subdomain, or stand
@@ -34,6 +35,12 @@ impl TenantId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for TenantId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

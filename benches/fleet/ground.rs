@@ -86,14 +86,17 @@ impl Fleet {
     }
 }
 
-/// Makes this many databases, each with the table that is asked and the two roles that may come in.
+/// Makes this many databases, each with the table that is asked, under the policy of a healthy tenant, and the two roles
+/// that may come in.
 pub fn databases(count: usize) -> Vec<String> {
     let start = Instant::now();
     roles();
     let cluster = cluster();
     let template = cluster.create_database("tenant");
     let table = "create table accounts (id uuid primary key, tenant_id uuid not null, name text);
-                 create index on accounts (tenant_id); grant select on accounts to public";
+                 create index on accounts (tenant_id); grant select on accounts to public;
+                 alter table accounts enable row level security; create policy tenant on accounts
+                 using (tenant_id = (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'tenant_id')::uuid)";
     cluster.psql(&template, table);
     let names: Vec<String> = (1..count).map(|number| format!("{template}_{number}")).collect();
     for some in names.chunks(50) {
@@ -112,7 +115,11 @@ pub fn databases(count: usize) -> Vec<String> {
 
 /// The roles of the benchmarks, once.
 fn roles() {
-    let roles = [("bench_service", ""), ("bench_anon", ""), ("bench_scram", " in role scram_users")];
+    let roles = [
+        ("bench_service", " bypassrls"),
+        ("bench_anon", ""),
+        ("bench_scram", " bypassrls in role scram_users"),
+    ];
     for (role, more) in roles {
         let known = cluster().psql("postgres", &format!("select 1 from pg_roles where rolname = '{role}'"));
         if known.is_empty() {

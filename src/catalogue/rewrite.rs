@@ -21,11 +21,13 @@ mod session;
 mod sqlite;
 mod statement;
 mod trigger;
+mod versions;
 
 pub use error::{Holder, RewriteError};
 pub use postgres::PostgresRewriter;
 pub use sqlite::SqliteRewriter;
 pub use trigger::{BrokenTrigger, Mend};
+pub use versions::Versions;
 
 /// How a transaction behaves.
 #[derive(Clone, Debug)]
@@ -79,7 +81,8 @@ pub struct StoredRow {
     pub service: Option<StoredKey>,
     /// The very version of the row that was read, in the words of the back end.
     version: String,
-    place: Place,
+    /// Only of the last row of a page in the order of the primary key.
+    place: Option<Place>,
 }
 
 impl StoredRow {
@@ -92,16 +95,27 @@ impl StoredRow {
         }
     }
 
-    /// Its place in the order of rows.
+    /// Its place in the order of rows, known of the last one of what [`Rewriter::lock`] gave.
     #[must_use]
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 }
 
 /// A place in the order of the primary key, as a literal of SQL.
 #[derive(Clone, Debug)]
 pub struct Place(String);
+
+/// Which rows are to come in the same round trip with an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Next<'p> {
+    /// None.
+    Nothing,
+    /// So many behind this place, locked, in the order of the primary key.
+    Behind(&'p Place, u32),
+    /// So many more of all that [`Rewriter::lock_all`] has locked.
+    OfAll(u32),
+}
 
 /// New keys for one row, to be written where it is still the version that was read.
 #[derive(Debug)]
@@ -123,6 +137,8 @@ pub struct Stored {
     pub anon: Option<StoredKey>,
     /// The service role key.
     pub service: Option<StoredKey>,
+    /// The version that was made, in the words of the back end.
+    version: String,
 }
 
 /// A key that a transaction has changed, by which the outcome of its commit can be told.
@@ -264,6 +280,33 @@ impl Rewriter {
         each!(self, back => back.lock(after, limit).await)
     }
 
+    /// Locks every row that has a key until the transaction ends, in the order of the primary key, and tells how many they
+    /// are. They are then to be had with [`Rewriter::next`], in no order; those that were added meanwhile are among them, and
+    /// locked as well.
+    ///
+    /// # Errors
+    /// [`RewriteError::RowsLocked`], [`RewriteError::Refused`], [`RewriteError::Lost`].
+    pub async fn lock_all(&mut self) -> Result<u64, RewriteError> {
+        each!(self, back => back.lock_all().await)
+    }
+
+    /// The next rows; none at the end.
+    ///
+    /// # Errors
+    /// [`RewriteError::RowsLocked`], [`RewriteError::Refused`], [`RewriteError::Lost`].
+    pub async fn next(&mut self, next: Next<'_>) -> Result<Vec<StoredRow>, RewriteError> {
+        each!(self, back => back.next(next).await)
+    }
+
+    /// How many rows there are now, if each of those with a key is in a version of these and there are as many; nothing
+    /// otherwise, or where that cannot be said without reading them. No row then needs a second look.
+    ///
+    /// # Errors
+    /// [`RewriteError::Refused`], [`RewriteError::Lost`].
+    pub async fn stand(&mut self, versions: &Versions) -> Result<Option<RowCounts>, RewriteError> {
+        each!(self, back => back.stand(versions).await)
+    }
+
     /// The rows of these tenants, locked until the transaction ends, in no order.
     ///
     /// # Errors
@@ -281,17 +324,16 @@ impl Rewriter {
     }
 
     /// Writes the changes to rows that are still the version that was read, and tells what is then stored. In the same
-    /// round trip it locks the next rows behind `next`, `limit` of them; none with a limit of 0.
+    /// round trip come the next rows.
     ///
     /// # Errors
     /// [`RewriteError::Trigger`], [`RewriteError::RowsLocked`], [`RewriteError::Refused`], [`RewriteError::Lost`].
     pub async fn write(
         &mut self,
         changes: &[Change],
-        next: &Place,
-        limit: u32,
+        next: Next<'_>,
     ) -> Result<(Vec<Stored>, Vec<StoredRow>), RewriteError> {
-        each!(self, back => back.write(changes, next, limit).await)
+        each!(self, back => back.write(changes, next).await)
     }
 
     /// Lets every deferred constraint and trigger of the transaction speak now.

@@ -17,11 +17,15 @@ use crate::url::Kind;
 mod caches;
 mod choices;
 mod rotate_key;
+#[cfg(feature = "dashboard")]
+mod serve;
 
 pub(super) use caches::{ClearCacheArgs, StatsArgs};
 pub(super) use choices::{FailOn, ReportArg, RlsArg, RoleArg};
 use choices::{ignored, report};
 pub(super) use rotate_key::{KeyArg, RotateKeyArgs, SealArg};
+#[cfg(feature = "dashboard")]
+pub(super) use serve::{LogFormat, ServeArgs};
 
 /// Manage and test the data sources of a multi-tenant service
 ///
@@ -96,6 +100,8 @@ pub(super) enum Command {
     Stats(StatsArgs),
     ClearCache(ClearCacheArgs),
     RotateKey(Box<RotateKeyArgs>),
+    #[cfg(feature = "dashboard")]
+    Serve(ServeArgs),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -10,6 +10,8 @@ pub(super) mod info;
 pub(super) mod keygen;
 pub(super) mod man;
 pub(super) mod rotate_key;
+#[cfg(feature = "dashboard")]
+pub(super) mod serve;
 pub(super) mod stats;
 pub(super) mod tenants;
 pub(super) mod test_connection;

@@ -73,6 +73,14 @@ impl CliError {
         Self { code, message: error.to_string(), causes, hint: None }
     }
 
+    /// Puts what failed before the error, which becomes its first cause.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn about(mut self, what: &str) -> Self {
+        let cause = std::mem::replace(&mut self.message, what.to_owned());
+        self.causes.insert(0, cause);
+        self
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -34,11 +34,19 @@ pub(super) struct Output {
     answer: io::BufWriter<AutoStream<io::Stdout>>,
     /// The first error of writing the answer.
     failed: Option<io::Error>,
+    /// Whether notes and warnings go to the log of a service.
+    log: bool,
 }
 
 impl Output {
     pub(super) fn new(format: Format) -> Self {
-        Self { format, answer: io::BufWriter::new(anstream::stdout()), failed: None }
+        Self { format, answer: io::BufWriter::new(anstream::stdout()), failed: None, log: false }
+    }
+
+    /// For a service that logs: notes and warnings are events.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn to_log() -> Self {
+        Self { log: true, ..Self::new(Format::Table) }
     }
 
     pub(super) fn format(&self) -> Format {
@@ -114,10 +122,16 @@ impl Output {
     }
 
     pub(super) fn note(&mut self, text: &str) {
+        if self.log {
+            return tracing::info!("{}", printable(text));
+        }
         complain("note", NOTE, text);
     }
 
     pub(super) fn warning(&mut self, text: &str) {
+        if self.log {
+            return tracing::warn!("{}", printable(text));
+        }
         complain("warning", WARNING, text);
     }
 
@@ -172,14 +186,20 @@ pub(super) fn json_for_terminals(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Reports a bug. A panic at a driver's work is none of ours, and becomes a failure of the server that brought it about.
-pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+/// Where a bug is, and what it says. A panic at a driver's work is none of ours, and becomes a failure of the server that
+/// brought it about.
+pub(super) fn bug<'a>(panic: &'a std::panic::PanicHookInfo<'_>) -> Option<(String, &'a str)> {
     if crate::driver::is_within() {
-        return;
+        return None;
     }
-    let text = panic.payload_as_str().unwrap_or("no text");
     let place =
         panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    Some((place, panic.payload_as_str().unwrap_or("no text")))
+}
+
+/// Reports a bug.
+pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+    let Some((place, text)) = bug(panic) else { return };
     complain("error", ERROR, &format!("a bug in boothds{place}: {}", message(text, &[])));
     complain("hint", NOTE, "please report this line; what other tenants were tested is not affected");
 }

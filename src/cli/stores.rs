@@ -61,7 +61,17 @@ impl Place {
         StateStore::open_existing(&self.location, self.identity(ring)).await
     }
 
-    fn identity(&self, ring: Option<&KeyRing>) -> Identity {
+    /// The place without what errors need.
+    pub(super) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    #[cfg(feature = "dashboard")]
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(super) fn identity(&self, ring: Option<&KeyRing>) -> Identity {
         Identity {
             namespace: self.namespace.clone(),
             authenticator: ring.map(|ring| Arc::new(Authenticator::new(ring, ROW_PURPOSE))),

@@ -3,6 +3,7 @@
 //! Memory, then the state store, then the application database. What was read from the database goes into both caches,
 //! unless an invalidation came since: in memory the flight hears of it, in the store its log decides.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -126,9 +127,11 @@ impl ConnectionInfo {
 }
 
 /// The id that a caller means: a UUID in capitals is the same, and stands in the database in small letters.
-pub(super) fn canonical(tenant: &str) -> TenantId {
-    let capitals = tenant.bytes().any(|byte| byte.is_ascii_uppercase()) && TenantId::is_uuid(tenant);
-    TenantId::new(if capitals { tenant.to_ascii_lowercase() } else { tenant.to_owned() })
+pub(super) fn canonical(tenant: &str) -> Cow<'_, str> {
+    if tenant.bytes().any(|byte| byte.is_ascii_uppercase()) && TenantId::is_uuid(tenant) {
+        return Cow::Owned(tenant.to_ascii_lowercase());
+    }
+    Cow::Borrowed(tenant)
 }
 
 /// The data source of a row that has one, as every kept row does.
@@ -140,7 +143,7 @@ impl Inner {
     /// The row of a tenant, by any way.
     pub(super) async fn config_of(self: &Arc<Self>, tenant: &str) -> Result<Arc<Config>, ManagerError> {
         background::begin(self);
-        self.config(&canonical(tenant), Way::Any).await
+        self.config(&TenantId::new(canonical(tenant)), Way::Any).await
     }
 
     /// The row of a tenant.
@@ -183,7 +186,8 @@ impl Inner {
         }
         let now = self.shared.clock().now();
         let loaded = self.loader.load(tenant).await;
-        let row = loaded.map_err(|source| ManagerError::Load { tenant: tenant.clone(), source })?;
+        let failed = |source| ManagerError::Load { tenant: tenant.clone(), source: Arc::new(source) };
+        let row = loaded.map_err(failed)?;
         let row = row.ok_or_else(|| ManagerError::UnknownTenant(tenant.clone()))?;
         // Not kept: whoever adds a data source need not wait for a cache to forget that there was none.
         source_of(&row)?;

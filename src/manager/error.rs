@@ -36,8 +36,8 @@ pub enum ManagerError {
     Load {
         /// Who was asked for.
         tenant: TenantId,
-        /// Why.
-        source: CatalogueError,
+        /// Why; shared by all who waited.
+        source: Arc<CatalogueError>,
     },
     /// The application database has no such tenant.
     #[error("there is no tenant {0}")]
@@ -119,10 +119,12 @@ impl ManagerError {
             Self::Key { role, source, .. } => {
                 Failure::with(FailureClass::KeyUnreadable, format!("{}: {source}", role.column()))
             }
-            Self::Load {
-                source: CatalogueError::Connect { source, .. } | CatalogueError::Query { source, .. },
-                ..
-            } => Failure { detail: Some(self.to_string()), ..source.clone() },
+            Self::Load { source, .. } => match &**source {
+                CatalogueError::Connect { source, .. } | CatalogueError::Query { source, .. } => {
+                    Failure { detail: Some(self.to_string()), ..source.clone() }
+                }
+                _ => Failure::with(FailureClass::ServerError, self.to_string()),
+            },
             _ => Failure::with(FailureClass::ServerError, self.to_string()),
         }
     }

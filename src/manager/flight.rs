@@ -17,7 +17,8 @@ use foldhash::fast::RandomState;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
-type Outcome<T, E> = Shared<Pin<Box<dyn Future<Output = Option<Result<T, E>>> + Send>>>;
+/// What will become of a flight, for each who waits for it.
+pub(super) type Outcome<T, E> = Shared<Pin<Box<dyn Future<Output = Option<Result<T, E>>> + Send>>>;
 
 /// The work that is under way, by what it makes.
 pub(super) struct Flights<K, T, E>(Running<K, T, E>);

@@ -5,14 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Inner;
-use futures_util::future::BoxFuture;
-
 use super::background;
 use super::client::{Client, TenantClient};
 use super::config::{Way, canonical, source_of};
 use super::configs::Config;
 use super::error::ManagerError;
-use super::flight::Attempt;
+use super::flight::{Attempt, Outcome};
 use super::metrics::{Count, Metrics};
 use crate::cipher::OpenError;
 use crate::credential::Credential;
@@ -54,33 +52,31 @@ impl Drop for Tally<'_> {
 }
 
 impl Inner {
-    /// A client of a tenant that memory cannot serve as it is. On the heap, so that a request that memory does serve
-    /// carries none of it.
-    pub(super) fn make<'a>(
-        self: &'a Arc<Self>,
-        tenant: &'a str,
-        role: Role,
-    ) -> BoxFuture<'a, Result<Made, ManagerError>> {
+    /// A client of a tenant that memory cannot serve as it is. Whoever is not the first to ask
+    /// allocates nothing of its own, so that a thousand who wait cost little beside the load.
+    pub(super) async fn make(self: &Arc<Self>, tenant: &str, role: Role) -> Result<Made, ManagerError> {
         background::begin(self);
-        let tenant = canonical(tenant);
+        let joined = self.join(&canonical(tenant), role);
+        let made =
+            joined.await.unwrap_or_else(|| Err(ManagerError::CutOff(TenantId::new(canonical(tenant)))));
+        if let Err(ManagerError::Exhausted { .. }) = made {
+            // Once for each request that was refused.
+            self.shared.metrics.count(Count::Exhausted);
+        }
+        made
+    }
+
+    fn join(self: &Arc<Self>, tenant: &str, role: Role) -> Outcome<Made, ManagerError> {
         let work = || {
-            let (inner, id) = (Arc::clone(self), tenant.clone());
+            let (inner, tenant) = (Arc::clone(self), TenantId::new(tenant));
+            let id = tenant.clone();
             let work = move |attempt| {
                 let (inner, id) = (Arc::clone(&inner), id.clone());
                 async move { inner.make_alone(&id, role, attempt).await }
             };
-            (tenant.clone(), work)
+            (tenant, work)
         };
-        let flights = &self.client_flights[usize::from(role == Role::Service)];
-        let joined = flights.join(&tenant, work, |_| ());
-        Box::pin(async move {
-            let made = joined.await.unwrap_or_else(|| Err(ManagerError::CutOff(tenant)));
-            if let Err(ManagerError::Exhausted { .. }) = made {
-                // Once for each request that was refused.
-                self.shared.metrics.count(Count::Exhausted);
-            }
-            made
-        })
+        self.client_flights[usize::from(role == Role::Service)].join(tenant, work, |_| ())
     }
 
     async fn make_alone(

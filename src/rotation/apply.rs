@@ -5,6 +5,7 @@
 
 use super::judge::Tally;
 use super::plan::Proof;
+use super::source::Reach;
 use super::transaction::Done;
 use super::{Backup, Cause, Extent, News, Outcome, PAGE, ROUNDS, Rotation, Stopped, Watch};
 use crate::catalogue::rewrite::{Commit, Place, Rewriter};
@@ -64,13 +65,13 @@ impl Rotation {
         let mut probes = Vec::new();
         let mut round = 1;
         let proof = loop {
-            let taken = self.rotate(rewriter, backup.as_deref_mut(), watch, None, u64::MAX).await;
-            let Done { tally, probes: some, .. } = taken.map_err(nothing)?;
-            done.add(tally);
-            probes.extend(some);
+            let taken = self.rotate(rewriter, backup.as_deref_mut(), watch, Reach::All).await;
+            let mut taken = taken.map_err(nothing)?;
+            probes.append(&mut taken.probes);
             watch.unless_stopped(rewriter.settle_constraints()).await.map_err(nothing)?;
             (watch.tell)(News::Proving);
-            let proof = self.prove(rewriter, watch).await.map_err(nothing)?;
+            let proof = self.prove_taken(rewriter, &taken, watch).await.map_err(nothing)?;
+            done.add(taken.tally);
             if let Some(proof) = next_round(proof, &mut round, watch).map_err(nothing)? {
                 break proof;
             }
@@ -141,8 +142,9 @@ impl Rotation {
     async fn rehearse(&self, rewriter: &mut Rewriter, size: u64, watch: &mut Watch<'_>) -> Result<(), Cause> {
         let mut quiet = |_| ();
         let mut silent = Watch { stop: watch.stop.clone(), tell: &mut quiet };
+        let first = Reach::Part { after: None, limit: size.min(PAGE.into()) };
         silent.unless_stopped(rewriter.begin()).await?;
-        self.rotate(rewriter, None, &mut silent, None, size.min(PAGE.into())).await?;
+        self.rotate(rewriter, None, &mut silent, first).await?;
         silent.unless_stopped(rewriter.settle_constraints()).await?;
         rewriter.roll_back().await;
         Ok(())
@@ -161,7 +163,8 @@ impl Rotation {
         let done = loop {
             let tried = async {
                 watch.unless_stopped(rewriter.begin()).await?;
-                let done = self.rotate(rewriter, backup.as_deref_mut(), watch, after.clone(), size).await?;
+                let part = Reach::Part { after: after.clone(), limit: size };
+                let done = self.rotate(rewriter, backup.as_deref_mut(), watch, part).await?;
                 watch.unless_stopped(rewriter.settle_constraints()).await?;
                 Ok(done)
             };

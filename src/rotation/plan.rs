@@ -3,6 +3,7 @@
 //! Both read page by page in a transaction that only reads, so that writers wait for nothing.
 
 use super::judge::{Action, ROLES, Reason, Tally, Unreadable};
+use super::transaction::Done;
 use super::{Cause, Outcome, PAGE, Rotation, Watch};
 use crate::catalogue::rewrite::{Rewriter, StoredKey, StoredRow};
 
@@ -38,13 +39,37 @@ impl Rotation {
         Ok(outcome)
     }
 
+    /// Proves the same of what the present transaction has taken. Where every row stands in the very version that was
+    /// read back, and none is there besides, each value was opened already; otherwise everything is read again. Rows
+    /// that it has locked can only go by its own doing, which is a trigger's then.
+    pub(super) async fn prove_taken(
+        &self,
+        rewriter: &mut Rewriter,
+        taken: &Done,
+        watch: &mut Watch<'_>,
+    ) -> Result<Proof, Cause> {
+        let proof = match watch.unless_stopped(rewriter.stand(&taken.versions)).await? {
+            Some(counts) => Proof {
+                counts,
+                found: counts.with_key,
+                current: taken.tally.current + taken.tally.changed(),
+                skipped: taken.tally.unreadable.clone(),
+                ..Proof::default()
+            },
+            None => self.prove(rewriter, watch).await?,
+        };
+        if proof.found < taken.rows {
+            return Err(Cause::Miscount { found: proof.found, expected: taken.rows });
+        }
+        Ok(proof)
+    }
+
     /// Reads every value within the present transaction and opens it with the target key alone.
     pub(super) async fn prove(&self, rewriter: &mut Rewriter, watch: &mut Watch<'_>) -> Result<Proof, Cause> {
         let counts = watch.unless_stopped(rewriter.counts()).await?;
         let mut proof = Proof { counts, ..Proof::default() };
-        let mut found = 0;
         self.read_all(rewriter, watch, |row| {
-            found += 1;
+            proof.found += 1;
             for role in ROLES {
                 match row.key(role) {
                     None => {}
@@ -66,8 +91,8 @@ impl Rotation {
         // Rows may come while they are read, and a tenant may go; but none may be passed over.
         let now = watch.unless_stopped(rewriter.counts()).await?.with_key;
         let expected = counts.with_key.min(now);
-        if found < expected {
-            return Err(Cause::Miscount { found, expected });
+        if proof.found < expected {
+            return Err(Cause::Miscount { found: proof.found, expected });
         }
         Ok(proof)
     }
@@ -94,6 +119,8 @@ impl Rotation {
 #[derive(Debug, Default)]
 pub(super) struct Proof {
     pub(super) counts: crate::catalogue::rewrite::RowCounts,
+    /// Rows with a key.
+    found: u64,
     /// Values that open with the target alone.
     pub(super) current: u64,
     /// Values that were written meanwhile and are still to be taken.

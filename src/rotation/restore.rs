@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Cause, Extent, Line, LineError, Lines, News, PAGE, Stopped, Watch};
-use crate::catalogue::rewrite::{Change, Commit, Probe, Rewriter, Stored, StoredKey, StoredRow};
+use crate::catalogue::rewrite::{Change, Commit, Next, Probe, Rewriter, Stored, StoredKey, StoredRow};
 use crate::tenant::{Role, TenantId};
 
 /// What was restored.
@@ -115,9 +115,8 @@ async fn within(
         ids.dedup();
         let rows = watch.unless_stopped(rewriter.lock_named(&ids)).await?;
         let changes = work.take(&some, rows);
-        if let Some(first) = changes.first() {
-            let place = first.row.place().clone();
-            let (stored, _) = watch.unless_stopped(rewriter.write(&changes, &place, 0)).await?;
+        if !changes.is_empty() {
+            let (stored, _) = watch.unless_stopped(rewriter.write(&changes, Next::Nothing)).await?;
             compare(&changes, &stored)?;
         }
         (watch.tell)(News::Done(some.len() as u64));

@@ -1,10 +1,16 @@
 //! One transaction's worth of a rotation: rows locked page by page, opened, sealed, written, read back and compared.
 //!
 //! A file of its own because a rotation in one transaction, its rehearsal and each of its batches do the very same.
+//!
+//! Timing: while the database writes a page and looks for the next but one, the page in between is sealed and the one
+//! before is compared, so that neither side waits for the other. Three pages are in memory at a time.
 
 use super::judge::{Action, ROLES, Tally, Unreadable};
-use super::{Backup, Cause, Line, News, PAGE, Rotation, Watch};
-use crate::catalogue::rewrite::{Change, Place, Probe, Rewriter, Stored, StoredKey, StoredRow};
+use super::source::{Reach, Source};
+use super::{Backup, Cause, Line, News, Rotation, Watch};
+use crate::catalogue::rewrite::{
+    Change, Next, Place, Probe, RewriteError, Rewriter, Stored, StoredKey, StoredRow, Versions,
+};
 use crate::secret::Secret;
 use crate::tenant::Role;
 
@@ -16,7 +22,12 @@ const PROBES: usize = 16;
 pub(super) struct Done {
     pub(super) tally: Tally,
     pub(super) probes: Vec<Probe>,
-    /// The last row that was locked.
+    /// How many rows were locked and looked at.
+    pub(super) rows: u64,
+    /// The versions that they are in now: what each of them holds was read, and opens with the target key alone unless
+    /// it was left as it is by decision.
+    pub(super) versions: Versions,
+    /// The last row that was locked, of a part.
     pub(super) last: Option<Place>,
     /// Whether there was no row behind it.
     pub(super) finished: bool,
@@ -28,63 +39,61 @@ struct Sealed {
     changes: Vec<Change>,
     /// What the new keys of each change must open to, anon and service.
     plaintexts: Vec<[Option<Secret>; 2]>,
+    /// Rows that stay as they are.
+    left: Vec<StoredRow>,
     undecided: Vec<Unreadable>,
     tally: Tally,
 }
 
 impl Rotation {
-    /// Rotates the rows behind `after`, at most `limit` of them, within the present transaction.
+    /// Rotates rows within the present transaction.
     pub(super) async fn rotate(
         &self,
         rewriter: &mut Rewriter,
         mut backup: Option<&mut Backup>,
         watch: &mut Watch<'_>,
-        after: Option<Place>,
-        limit: u64,
+        reach: Reach,
     ) -> Result<Done, Cause> {
-        let mut done = Done { last: after, ..Done::default() };
-        let mut left = limit;
-        let page = |left: u64| u32::try_from(left).map_or(PAGE, |left| left.min(PAGE));
-        let mut rows = watch.unless_stopped(rewriter.lock(done.last.as_ref(), page(left))).await?;
-        // Compared while the database writes the next page.
-        let mut uncompared: Option<(Sealed, Vec<Stored>)> = None;
-        while let Some(last) = rows.last() {
-            let last = last.place().clone();
-            let count = rows.len() as u64;
-            left = left.saturating_sub(count);
-            let mut sealed = self.seal(rows);
-            if !sealed.undecided.is_empty() {
-                return Err(Cause::Undecided(sealed.undecided));
-            }
-            rows = if sealed.changes.is_empty() {
-                done.tally.add(std::mem::take(&mut sealed.tally));
-                match page(left) {
-                    0 => Vec::new(),
-                    page => watch.unless_stopped(rewriter.lock(Some(&last), page)).await?,
+        let mut done = Done::default();
+        let (mut source, mut coming) = Source::open(reach, rewriter, watch).await?;
+        // Sealed and not yet written; written and not yet compared.
+        let (mut ready, mut written): (Option<Sealed>, Option<(Sealed, Vec<Stored>)>) = (None, None);
+        while ready.is_some() || !coming.is_empty() {
+            let next = if coming.is_empty() { Next::Nothing } else { source.next() };
+            let asked = !matches!(next, Next::Nothing);
+            let work = watch.unless_stopped(write(rewriter, ready.as_ref(), next));
+            let meanwhile = async {
+                if let Some((page, stored)) = written.take() {
+                    self.compare(&page, &stored)?;
+                    done.keep(&page, &stored);
                 }
-            } else {
-                if let Some(backup) = &mut backup {
-                    backup.add(sealed.changes.iter().flat_map(Line::of_change))?;
+                if let (Some(backup), Some(page)) = (&mut backup, &ready) {
+                    backup.add(page.changes.iter().flat_map(Line::of_change))?;
                 }
-                let written = watch.unless_stopped(rewriter.write(&sealed.changes, &last, page(left)));
-                let before = uncompared.take();
-                let compared = async { before.map_or(Ok(()), |(page, stored)| self.compare(&page, &stored)) };
-                let (written, compared) = tokio::join!(written, compared);
-                let (stored, next) = written?;
-                compared?;
-                done.remember(&sealed.changes);
-                done.tally.add(std::mem::take(&mut sealed.tally));
-                uncompared = Some((sealed, stored));
-                next
+                let rows = std::mem::take(&mut coming);
+                Ok::<_, Cause>((!rows.is_empty()).then(|| self.seal(rows)))
             };
-            done.last = Some(last);
-            (watch.tell)(News::Done(count));
-            if left == 0 {
-                break;
+            let (answer, sealed) = tokio::join!(work, meanwhile);
+            let (stored, rows) = answer?;
+            let sealed = sealed?;
+            if let Some(page) = ready.take() {
+                done.count(&page);
+                (watch.tell)(News::Done(page.rows()));
+                written = Some((page, stored));
+            }
+            if asked {
+                source.took(&rows);
+            }
+            (ready, coming) = (sealed, rows);
+            if let Some(page) = ready.as_mut().filter(|page| !page.undecided.is_empty()) {
+                return Err(Cause::Undecided(std::mem::take(&mut page.undecided)));
             }
         }
-        done.finished = left > 0;
-        uncompared.map_or(Ok(()), |(page, stored)| self.compare(&page, &stored))?;
+        if let Some((page, stored)) = written {
+            self.compare(&page, &stored)?;
+            done.keep(&page, &stored);
+        }
+        (done.last, done.finished) = source.end();
         Ok(done)
     }
 
@@ -109,6 +118,8 @@ impl Rotation {
             if anon.is_some() || service.is_some() {
                 sealed.changes.push(Change { row, anon, service });
                 sealed.plaintexts.push(plaintexts);
+            } else {
+                sealed.left.push(row);
             }
         }
         sealed
@@ -152,7 +163,38 @@ impl Rotation {
     }
 }
 
+/// Writes a page, if there is one, and gets the next rows.
+async fn write(
+    rewriter: &mut Rewriter,
+    page: Option<&Sealed>,
+    next: Next<'_>,
+) -> Result<(Vec<Stored>, Vec<StoredRow>), RewriteError> {
+    match page {
+        Some(page) if !page.changes.is_empty() => rewriter.write(&page.changes, next).await,
+        _ => Ok((Vec::new(), rewriter.next(next).await?)),
+    }
+}
+
+impl Sealed {
+    fn rows(&self) -> u64 {
+        (self.changes.len() + self.left.len()) as u64
+    }
+}
+
 impl Done {
+    /// Adds what a page that was written held before.
+    fn count(&mut self, page: &Sealed) {
+        self.rows += page.rows();
+        self.tally.add(page.tally.clone());
+        self.remember(&page.changes);
+    }
+
+    /// Adds the versions that a page was left in.
+    fn keep(&mut self, page: &Sealed, stored: &[Stored]) {
+        page.left.iter().for_each(|row| self.versions.add_row(row));
+        stored.iter().for_each(|stored| self.versions.add_stored(stored));
+    }
+
     /// Keeps some of the changes, the first and the last of a page.
     fn remember(&mut self, changes: &[Change]) {
         for change in changes.iter().take(1).chain(changes.iter().skip(1).last()) {

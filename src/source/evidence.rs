@@ -29,7 +29,7 @@ pub enum Evidence {
 }
 
 /// What a PostgreSQL server's catalogue says, and what the roles see.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The database's name.
     pub database: String,
@@ -39,12 +39,56 @@ pub struct Facts {
     pub relations: Vec<Relation>,
     /// Functions that policies may call, with their bodies.
     pub functions: Vec<Function>,
+    /// Whether the functions are those that the service credential was told, which asked for both.
+    pub functions_of_service: bool,
     /// Functions that run with their owner's rights and can be called by an actor: those that return rows of a relation
     /// in scope, with [`RlsScope::All`] every one.
     pub definers: Vec<Definer>,
     /// What was seen; the failure if looking ended early, so that nothing is known by sight.
-    #[serde(skip)]
     pub sights: Option<Result<Vec<Sight>, Failure>>,
+}
+
+impl Facts {
+    /// The same facts for an anon login that was asked about, as if it had asked by itself: it comes first, and then
+    /// whoever it may switch to. `None` if nothing is known of it, or it is the login that asked.
+    #[must_use]
+    pub fn as_login(&self, name: &str) -> Option<Self> {
+        let own = self.actors.iter().position(|actor| actor.name == name && !actor.is_self)?;
+        let mut kept = Vec::new();
+        // A superuser can become anybody, and is judged as itself.
+        if !self.actors[own].is_super {
+            kept.extend(
+                (0..self.actors.len()).filter(|number| *number != own && self.actors[*number].switch),
+            );
+        }
+        kept.sort_by_key(|number| &self.actors[*number].name);
+        kept.insert(0, own);
+        let mut facts = self.of_actors(&kept);
+        for (number, actor) in facts.actors.iter_mut().enumerate() {
+            (actor.is_self, actor.settable) = (number == 0, true);
+        }
+        Some(facts)
+    }
+
+    /// The same facts for some of the actors, in this order; without what was seen.
+    #[must_use]
+    pub fn of_actors(&self, kept: &[usize]) -> Self {
+        let place = |number: usize| kept.iter().position(|one| *one == number);
+        let mut facts = Self { sights: None, ..self.clone() };
+        facts.actors = kept.iter().filter_map(|number| self.actors.get(*number).cloned()).collect();
+        for relation in &mut facts.relations {
+            relation.access.retain_mut(|access| place(access.actor).map(|new| access.actor = new).is_some());
+            relation.access.sort_by_key(|access| access.actor);
+            for policy in &mut relation.policies {
+                policy.applies = policy.applies.iter().filter_map(|number| place(*number)).collect();
+                policy.applies.sort_unstable();
+            }
+        }
+        for definer in &mut facts.definers {
+            definer.actors = definer.actors.iter().filter_map(|number| place(*number)).collect();
+        }
+        facts
+    }
 }
 
 /// A role.
@@ -64,6 +108,9 @@ pub struct Actor {
     pub powers: bool,
     /// Whether the login may switch to it.
     pub settable: bool,
+    /// Whether the login of the anon credential may switch to it.
+    #[serde(default)]
+    pub switch: bool,
 }
 
 /// A table or view.
@@ -84,6 +131,7 @@ pub struct Relation {
     /// For the owner too.
     pub force: bool,
     /// A view that reads with the rights of who asks.
+    #[serde(default)]
     pub invoker: bool,
     /// It has the tenant column.
     pub has_column: bool,
@@ -93,6 +141,7 @@ pub struct Relation {
     /// What each actor may do.
     pub access: Vec<Access>,
     /// Its policies.
+    #[serde(default)]
     pub policies: Vec<Policy>,
 }
 
@@ -133,7 +182,6 @@ pub struct Policy {
     /// Its `WITH CHECK`.
     pub check: Option<String>,
     /// It compares with an `=` or goes through a cast of somebody's own, which the text does not always show.
-    #[serde(default)]
     pub opaque: bool,
 }
 
@@ -142,7 +190,7 @@ pub struct Policy {
 pub struct Function {
     /// Schema and name.
     pub name: String,
-    /// Its language.
+    /// `sql`, or `another`.
     pub language: String,
     /// The type of what it returns.
     pub returns: String,
@@ -162,7 +210,7 @@ pub struct Definer {
 }
 
 /// What an actor saw of a relation.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Sight {
     /// The relation's place in [`Facts::relations`].
     pub relation: usize,
@@ -210,4 +258,41 @@ pub enum RestSeen {
     Refused,
     /// Something else went wrong.
     Failed(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anon_login_comes_first_with_whoever_it_may_switch_to() {
+        let actor = |name: &str, switch| Actor { name: name.to_owned(), switch, ..Actor::default() };
+        let mut service = Actor { is_self: true, settable: true, ..actor("service", false) };
+        let access = |actor, read| Access { actor, read, ..Access::default() };
+        let policy = Policy { applies: vec![0, 2, 3], ..Policy::default() };
+        let relation = Relation {
+            access: vec![access(0, true), access(1, false), access(2, true), access(3, false)],
+            policies: vec![policy],
+            ..Relation::default()
+        };
+        let mut facts = Facts {
+            actors: vec![service.clone(), actor("anon", true), actor("login", true), actor("a", true)],
+            relations: vec![relation],
+            ..Facts::default()
+        };
+        let own = facts.as_login("login").unwrap();
+        let names: Vec<_> = own.actors.iter().map(|actor| (actor.name.as_str(), actor.is_self)).collect();
+        assert_eq!(names, [("login", true), ("a", false), ("anon", false)]);
+        assert!(own.actors.iter().all(|actor| actor.settable));
+        let reads: Vec<_> =
+            own.relations[0].access.iter().map(|access| (access.actor, access.read)).collect();
+        assert_eq!(reads, [(0, true), (1, false), (2, false)]);
+        assert_eq!(own.relations[0].policies[0].applies, [0, 1]);
+        assert!(facts.as_login("service").is_none() && facts.as_login("nobody").is_none());
+        facts.actors[2].is_super = true;
+        assert_eq!(facts.as_login("login").unwrap().actors.len(), 1);
+        service.switch = true;
+        facts.actors = vec![service, actor("login", true)];
+        assert_eq!(facts.as_login("login").unwrap().actors[1].name, "service");
+    }
 }

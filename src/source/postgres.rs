@@ -1,15 +1,16 @@
 //! A data source on PostgreSQL, over sqlx.
 //!
-//! One test is: connect, log in, one round trip for the plain question, one for row-level security, and a `Terminate`
-//! that waits for nothing. Across a network the round trips are the time.
+//! One test is: connect, log in, one round trip for the plain question, at most two for row-level security, and a
+//! `Terminate` that waits for nothing. Across a network the round trips are the time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, raw_sql};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
+use super::evidence::{Evidence, Facts};
 use super::{Answer, Question, RlsScope};
 use crate::diagnosis;
 use crate::driver::alone;
@@ -19,7 +20,12 @@ use crate::sql::postgres_literal;
 use crate::tenant::Role;
 use crate::url::{PostgresAddress, TlsMode};
 
+mod catalogue;
+mod exchange;
+mod looks;
 mod rls;
+
+pub use exchange::Exchange;
 
 /// How long saying goodbye may take before the connection is just dropped.
 const CLOSE_LIMIT: Duration = Duration::from_millis(250);
@@ -29,21 +35,29 @@ pub(super) async fn ask(
     address: &PostgresAddress,
     role: Role,
     question: &Question,
+    exchange: Option<&Exchange>,
     limit: Duration,
 ) -> Answer {
-    let asked = Arc::new(Asked { address: address.clone(), role, question: question.clone(), limit });
-    let (connected, plain) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
-    let work = log_in_and_ask(asked, Arc::clone(&connected), Arc::clone(&plain));
-    match alone(limit, work).await {
+    let (address, question, exchange) = (address.clone(), question.clone(), exchange.cloned());
+    let asked = Arc::new(Asked { address, role, question, exchange, limit });
+    let progress = Arc::new(Progress::default());
+    match alone(limit, log_in_and_ask(asked, Arc::clone(&progress))).await {
         Ok(answer) => answer,
         Err(why) => {
             let failure = diagnosis::apart(why);
-            match plain.get() {
-                // The time ran out over row-level security: the plain answer stands.
+            match progress.plain.get() {
+                // The time ran out over row-level security: what was learnt before stands.
                 Some(outcome) => {
-                    Answer { evidence: Some(Err(failure)), ..Answer::connected(Result::clone(outcome)) }
+                    let evidence = match progress.facts.get() {
+                        Some(facts) => Ok(Evidence::Postgres(Box::new(Facts {
+                            sights: Some(Err(failure)),
+                            ..facts.clone()
+                        }))),
+                        None => Err(failure),
+                    };
+                    Answer { evidence: Some(evidence), ..Answer::connected(Result::clone(outcome)) }
                 }
-                None if connected.load(Ordering::Relaxed) => Answer::connected(Err(failure)),
+                None if progress.connected.load(Ordering::Relaxed) => Answer::connected(Err(failure)),
                 None => Answer::failed(failure),
             }
         }
@@ -55,18 +69,24 @@ struct Asked {
     address: PostgresAddress,
     role: Role,
     question: Question,
+    exchange: Option<Exchange>,
     limit: Duration,
 }
 
-/// `connected` is set once the server has let us in, `plain` once it has answered the plain question, also for a caller
-/// that gives up waiting after that.
-async fn log_in_and_ask(
-    asked: Arc<Asked>,
-    connected: Arc<AtomicBool>,
-    plain: Arc<OnceLock<Result<(), Failure>>>,
-) -> Answer {
+/// How far it got, also for a caller that gives up waiting.
+#[derive(Default)]
+struct Progress {
+    /// The server has let us in.
+    connected: AtomicBool,
+    /// What came of the plain question.
+    plain: OnceLock<Result<(), Failure>>,
+    /// What the catalogue says.
+    facts: OnceLock<Facts>,
+}
+
+async fn log_in_and_ask(asked: Arc<Asked>, progress: Arc<Progress>) -> Answer {
     let start = Instant::now();
-    let Asked { address, role, question, limit } = &*asked;
+    let Asked { address, role, question, limit, .. } = &*asked;
     let options = match options(address) {
         Ok(options) => options,
         Err(failure) => return Answer::failed(failure),
@@ -76,24 +96,41 @@ async fn log_in_and_ask(
         Ok(connection) => connection,
         Err(error) => return Answer::failed(diagnosis::postgres(&error, secrets)),
     };
-    connected.store(true, Ordering::Relaxed);
-    let answered = connection.execute(raw_sql(&text(*role, question, *limit))).await;
-    let mut answer =
-        Answer::connected(answered.map(|_| ()).map_err(|error| diagnosis::postgres(&error, secrets)));
-    let _ = plain.set(answer.outcome.clone());
+    progress.connected.store(true, Ordering::Relaxed);
+    let beside = rls::beside(&asked);
+    let text = text(*role, question, *limit, beside.as_deref());
+    let (mut statements, mut has_rows) = (0, false);
+    let heard = rls::hear(&mut connection, &text, |rows| {
+        statements += 1;
+        // With the third statement the plain question is answered, whatever becomes of those behind it.
+        if statements == PLAIN {
+            has_rows = rows > 0;
+            let _ = progress.plain.set(Ok(()));
+        }
+    })
+    .await;
+    let outcome = progress.plain.get_or_init(|| match &heard.error {
+        Some(error) => Err(diagnosis::postgres(error, secrets)),
+        None => Err(Failure::with(FailureClass::ServerError, "the answer cannot be read")),
+    });
+    let mut answer = Answer::connected(outcome.clone());
     if question.scope != RlsScope::Off && rls::is_asked(&answer.outcome) {
-        // Half of what is left for a statement, so that what was learnt before it is still brought home.
-        let left = (limit.saturating_sub(start.elapsed()) / 2).as_millis().max(1);
-        answer.evidence = Some(rls::ask(&mut connection, *role, question, left, secrets).await);
+        let (connection, documents) = (&mut connection, heard.documents);
+        let inquiry =
+            rls::Inquiry { connection, asked: &asked, progress: &progress, start, documents, has_rows };
+        answer.evidence = Some(inquiry.ask().await);
     }
     let _ = tokio::time::timeout(CLOSE_LIMIT, connection.close()).await;
     answer
 }
 
+/// How many statements the plain question is.
+const PLAIN: u32 = 3;
+
 /// The question in one message. Several statements in one message are one transaction, which ends with the
 /// message, also when one of them fails; so nothing is left open behind a pooler. The time limit is told to the
 /// server too, or a query that we have given up would go on there.
-fn text(role: Role, question: &Question, limit: Duration) -> String {
+fn text(role: Role, question: &Question, limit: Duration, beside: Option<&str>) -> String {
     let query = match role {
         Role::Service => format!(
             "SELECT id FROM {} WHERE {} = {} LIMIT 1",
@@ -104,7 +141,8 @@ fn text(role: Role, question: &Question, limit: Duration) -> String {
         Role::Anon => "SELECT 1".to_owned(),
     };
     let limit = limit.as_millis().max(1);
-    format!("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {limit}; {query}")
+    let beside = beside.unwrap_or_default();
+    format!("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {limit}; {query}; {beside}")
 }
 
 /// Connection options of which every part comes from the row.

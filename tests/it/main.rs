@@ -19,9 +19,12 @@ mod rls_attacks;
 mod rls_generated;
 mod rls_postgres;
 mod rls_supabase;
+mod rls_trips;
 mod rotation;
 mod sealed_form;
 mod secrecy;
+#[cfg(feature = "dashboard")]
+mod serve;
 mod settings;
 mod state_redis;
 mod state_sqlite;

@@ -158,6 +158,18 @@ fn settings_of_the_login() -> Vec<Case> {
     vec![
         case("row-security-off", on(TENANT) + &set("row_security = off"), (E, E), SET),
         case("impatient", on(TENANT) + &set("statement_timeout = 1"), (E, E), SET),
+        // The service credential knows nothing of it.
+        case(
+            "search-path-of-the-login",
+            own_only()
+                + &on(TENANT)
+                + "create schema evil; grant usage on schema evil to public;
+                   create function evil.current_setting(text, boolean) returns text language sql stable as
+                     $$ select '{\"tenant_id\": \"bbbbbbbb-0000-4000-8000-000000000002\"}' $$;"
+                + &set("search_path = evil, pg_catalog, public"),
+            (U, E),
+            &[],
+        ),
         // A login of the tenant's own, which names it: that it sees the tenant's rows and no other is as it should be.
         case(
             "login-of-the-tenant",

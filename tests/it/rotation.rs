@@ -13,5 +13,6 @@ mod kills;
 mod on_a_terminal;
 mod outcome;
 mod runbook;
+mod standing;
 mod story;
 mod triggers;

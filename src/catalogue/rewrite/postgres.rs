@@ -8,8 +8,8 @@ use sqlx::{Row, ValueRef};
 use super::session::{Session, Trouble, spoken, text};
 use super::statement::{Table, Transaction};
 use super::{
-    Change, Commit, Holder, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
-    StoredRow, verdict,
+    Change, Commit, Holder, Next, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
+    StoredRow, Versions, verdict,
 };
 use crate::catalogue::postgres::{COLUMNS, Target};
 use crate::catalogue::query::Dialect;
@@ -17,6 +17,16 @@ use crate::catalogue::{CatalogueError, Schema};
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
 use crate::tenant::TenantId;
+
+/// How many rows are locked in one round trip that gives back nothing of them.
+const LOCKED_AT_ONCE: u64 = 10_000;
+/// How many versions are read in one round trip.
+const VERSIONS_AT_ONCE: u32 = 4000;
+
+/// What is done with rows, in words.
+const LOCK: &str = "lock the rows of tenants";
+const READ: &str = "read the rows of tenants";
+const WRITE: &str = "write the keys of tenants";
 
 /// The pause between two attempts to learn how a commit ended.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
@@ -29,8 +39,8 @@ pub struct PostgresRewriter {
     guard: Option<Session>,
     options: RewriteOptions,
     table: Table,
-    /// How often all rows were read.
-    readings: u32,
+    /// How many cursors there were.
+    cursors: u32,
     /// The number of the transaction that writes.
     number: Option<String>,
 }
@@ -67,7 +77,7 @@ impl PostgresRewriter {
             () if !is(1, "r") => "it is no plain table",
             () if !is(3, "true") => "its column `id` is no primary key, so that rows could be left out",
             () if !is(4, "false") => "other tables inherit from it",
-            () => return Ok(Self { session, guard: None, options, table, readings: 0, number: None }),
+            () => return Ok(Self { session, guard: None, options, table, cursors: 0, number: None }),
         };
         Err(RewriteError::Unfit { address, reason })
     }
@@ -80,7 +90,7 @@ impl PostgresRewriter {
         let answer =
             self.session.begin(&Transaction { options: &self.options, writes, guards: false }).await?;
         if writes {
-            self.session.ask("read the rows of tenants", self.table.probe_policies()).await?;
+            self.session.ask(READ, self.table.probe_policies()).await?;
         }
         self.number = if writes { text(&answer, 0) } else { None };
         Ok(())
@@ -114,25 +124,78 @@ impl PostgresRewriter {
     /// With a cursor, so that the server reads the table once from its beginning to its end: in the order of random
     /// ids each page would be read from all over the table. A writer's work in between does not change what it sees.
     pub(super) async fn read(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
-        self.readings += 1;
-        let cursor = self.cursor();
+        let cursor = self.new_cursor();
         let sql = format!(
             "DECLARE {cursor} NO SCROLL CURSOR FOR {}; FETCH {limit} FROM {cursor}",
             self.table.all()
         );
-        let answer = self.session.ask("read the rows of tenants", sql).await?;
-        Ok(self.rows(answer.last()))
+        let answer = self.session.ask(READ, sql).await?;
+        Ok(rows(answer.last()))
     }
 
     pub(super) async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
-        let sql = format!("FETCH {limit} FROM {}", self.cursor());
-        let answer = self.session.ask("read the rows of tenants", sql).await?;
-        Ok(self.rows(answer.last()))
+        Ok(rows(self.session.ask(READ, self.fetch(limit)).await?.last()))
     }
 
-    /// A name of its own for each reading: a transaction may read everything more than once.
+    /// A name of its own for each cursor: a transaction may read everything more than once.
+    fn new_cursor(&mut self) -> String {
+        self.cursors += 1;
+        self.cursor()
+    }
+
     fn cursor(&self) -> String {
-        format!("boothds_{}", self.readings)
+        format!("boothds_{}", self.cursors)
+    }
+
+    fn fetch(&self, limit: u32) -> String {
+        format!("FETCH {limit} FROM {}", self.cursor())
+    }
+
+    pub(super) async fn lock_all(&mut self) -> Result<u64, RewriteError> {
+        let cursor = self.new_cursor();
+        let mut sql = format!("{}; MOVE {LOCKED_AT_ONCE} IN {cursor}", self.table.locks(&cursor));
+        let mut locked = 0;
+        loop {
+            let some = self.session.ask(LOCK, sql).await?.affected;
+            locked += some;
+            if some < LOCKED_AT_ONCE {
+                break;
+            }
+            sql = format!("MOVE {LOCKED_AT_ONCE} IN {cursor}");
+        }
+        let rows = self.new_cursor();
+        self.session.ask(LOCK, format!("CLOSE {cursor}; {}", self.table.locked(&rows))).await?;
+        Ok(locked)
+    }
+
+    pub(super) async fn next(&mut self, next: Next<'_>) -> Result<Vec<StoredRow>, RewriteError> {
+        match next {
+            Next::Nothing => Ok(Vec::new()),
+            Next::Behind(after, limit) => self.lock(Some(after), limit).await,
+            Next::OfAll(limit) => Ok(rows(self.session.ask(LOCK, self.fetch(limit)).await?.last())),
+        }
+    }
+
+    pub(super) async fn stand(&mut self, versions: &Versions) -> Result<Option<RowCounts>, RewriteError> {
+        let Some(expected) = versions.count() else { return Ok(None) };
+        let cursor = self.new_cursor();
+        let mut sql = format!("{}; {}", self.table.versions(&cursor), self.fetch(VERSIONS_AT_ONCE));
+        let mut counts = RowCounts::default();
+        loop {
+            let answer = self.session.ask(READ, sql).await?;
+            let Some(rows) = answer.last().filter(|rows| !rows.is_empty()) else { break };
+            for row in rows {
+                counts.total += 1;
+                counts.with_data_source += u64::from(bytes(row, 1).is_some());
+                let Some(version) = bytes(row, 0) else { continue };
+                counts.with_key += 1;
+                if !str::from_utf8(version).is_ok_and(|version| versions.contains(version)) {
+                    return Ok(None);
+                }
+            }
+            sql = self.fetch(VERSIONS_AT_ONCE);
+        }
+        Ok((counts.with_key == expected).then_some(counts))
     }
 
     pub(super) async fn lock(
@@ -140,14 +203,14 @@ impl PostgresRewriter {
         after: Option<&Place>,
         limit: u32,
     ) -> Result<Vec<StoredRow>, RewriteError> {
-        let answer = self.session.ask("lock the rows of tenants", self.table.page(after, limit)).await?;
-        Ok(self.rows(answer.last()))
+        let answer = self.session.ask(LOCK, self.table.page(after, limit)).await?;
+        Ok(self.page(answer.last()))
     }
 
     pub(super) async fn named(&mut self, ids: &[&str], locked: bool) -> Result<Vec<StoredRow>, RewriteError> {
-        let operation = if locked { "lock the rows of tenants" } else { "read the rows of tenants" };
+        let operation = if locked { LOCK } else { READ };
         let answer = self.session.ask(operation, self.table.named(ids, locked)).await?;
-        Ok(self.rows(answer.last()))
+        Ok(rows(answer.last()))
     }
 
     pub(super) async fn known(&mut self, names: &[&str]) -> Result<Vec<String>, RewriteError> {
@@ -160,22 +223,27 @@ impl PostgresRewriter {
     pub(super) async fn write(
         &mut self,
         changes: &[Change],
-        next: &Place,
-        limit: u32,
+        next: Next<'_>,
     ) -> Result<(Vec<Stored>, Vec<StoredRow>), RewriteError> {
-        let update = self.table.update(changes);
-        let message = if limit == 0 {
-            update
-        } else {
-            let page = self.table.page(Some(next), limit);
-            Secret::new(format!("{};{page}", update.expose()))
+        let page = match next {
+            Next::Nothing => String::new(),
+            Next::Behind(after, limit) => self.table.page(Some(after), limit),
+            Next::OfAll(limit) => self.fetch(limit),
         };
+        let message = self.table.update(changes, &page);
         let answer = match self.session.send(message).await {
             Ok(answer) => answer,
-            Err(trouble) => return Err(self.session.explain("write the keys of tenants", trouble).await),
+            Err(trouble) => {
+                let values: Vec<Secret> = changes.iter().flat_map(Change::values).cloned().collect();
+                return Err(self.session.explain_without(&values, WRITE, trouble).await);
+            }
         };
         let stored = answer.first().map(|rows| rows.iter().filter_map(stored).collect());
-        let rows = if limit == 0 { Vec::new() } else { self.rows(answer.get(1)) };
+        let rows = match next {
+            Next::Nothing => Vec::new(),
+            Next::Behind(..) => self.page(answer.get(1)),
+            Next::OfAll(_) => rows(answer.get(1)),
+        };
         Ok((stored.unwrap_or_default(), rows))
     }
 
@@ -287,23 +355,34 @@ impl PostgresRewriter {
         }
     }
 
-    fn rows(&self, rows: Option<&Vec<PgRow>>) -> Vec<StoredRow> {
-        let row = |row: &PgRow| {
-            Some(StoredRow {
-                id: TenantId::new(lossy(row, 1)?),
-                subdomain: lossy(row, 2).unwrap_or_default(),
-                anon: key(row, 3),
-                service: key(row, 4),
-                version: lossy(row, 0)?,
-                place: self.table.place(bytes(row, 1)?),
-            })
-        };
-        rows.into_iter().flatten().filter_map(row).collect()
+    /// The rows of a page in the order of the primary key: of the last one, its place.
+    fn page(&self, page: Option<&Vec<PgRow>>) -> Vec<StoredRow> {
+        let mut found = rows(page);
+        let id = page.and_then(|page| bytes(page.last()?, 1));
+        if let (Some(last), Some(id)) = (found.last_mut(), id) {
+            last.place = Some(self.table.place(id));
+        }
+        found
     }
 }
 
+fn rows(rows: Option<&Vec<PgRow>>) -> Vec<StoredRow> {
+    let row = |row: &PgRow| {
+        Some(StoredRow {
+            id: TenantId::new(lossy(row, 1)?),
+            subdomain: lossy(row, 2).unwrap_or_default(),
+            anon: key(row, 3),
+            service: key(row, 4),
+            version: lossy(row, 0)?,
+            place: None,
+        })
+    };
+    rows.into_iter().flatten().filter_map(row).collect()
+}
+
 fn stored(row: &PgRow) -> Option<Stored> {
-    Some(Stored { change: lossy(row, 0)?.parse().ok()?, anon: key(row, 1), service: key(row, 2) })
+    let (anon, service) = (key(row, 2), key(row, 3));
+    Some(Stored { change: lossy(row, 0)?.parse().ok()?, anon, service, version: lossy(row, 1)? })
 }
 
 fn key(row: &PgRow, at: usize) -> Option<StoredKey> {

@@ -23,7 +23,20 @@ use crate::sanitize::printable;
 use crate::secret::Secret;
 
 /// The rows of each statement of a message, in their order.
-pub(super) type Results = Vec<Vec<PgRow>>;
+#[derive(Default)]
+pub(super) struct Results {
+    rows: Vec<Vec<PgRow>>,
+    /// How many rows the last statement was about, as the server says.
+    pub(super) affected: u64,
+}
+
+impl std::ops::Deref for Results {
+    type Target = [Vec<PgRow>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.rows
+    }
+}
 
 /// A message, and where its answer goes.
 type Job = (Secret, oneshot::Sender<Result<Results, sqlx::Error>>);
@@ -180,7 +193,7 @@ impl Session {
         match self.send(Secret::new(sql)).await {
             Ok(answer) if text(&answer, 0).as_deref() == Some("1") => Ok(()),
             Ok(_) => Err(lost(Failure::new(FailureClass::Closed))),
-            Err(trouble) => Err(lost(self.failure(&trouble))),
+            Err(trouble) => Err(lost(self.failure(&trouble, &[]))),
         }
     }
 
@@ -195,8 +208,18 @@ impl Session {
 
     /// The words for an error.
     pub(super) async fn explain(&mut self, operation: &'static str, trouble: Trouble) -> RewriteError {
+        self.explain_without(&[], operation, trouble).await
+    }
+
+    /// The same without these texts: a function of a trigger may cast a stored value, and the server then quotes it.
+    pub(super) async fn explain_without(
+        &mut self,
+        values: &[Secret],
+        operation: &'static str,
+        trouble: Trouble,
+    ) -> RewriteError {
         let address = self.target.address.clone();
-        let source = self.failure(&trouble);
+        let source = self.failure(&trouble, values);
         let Trouble::Driver(error) = &trouble else { return RewriteError::Lost { address, source } };
         let Some(database) = server_error(error) else { return RewriteError::Lost { address, source } };
         if !spoken(error) {
@@ -220,12 +243,13 @@ impl Session {
         RewriteError::Refused { operation, address, source }
     }
 
-    fn failure(&self, trouble: &Trouble) -> Failure {
+    fn failure(&self, trouble: &Trouble, values: &[Secret]) -> Failure {
         match trouble {
             Trouble::Apart(why) => late(*why, QUERY_LIMIT + self.lock_timeout),
             Trouble::Driver(sqlx::Error::WorkerCrashed) => Failure::new(FailureClass::Closed),
             Trouble::Driver(error) => {
-                let mut failure = diagnosis::postgres(error, &self.target.passwords);
+                let secrets = [&self.target.passwords, values].concat();
+                let mut failure = diagnosis::postgres(error, &secrets);
                 // These classes speak of the table that a test of a tenant asks.
                 if matches!(
                     failure.class,
@@ -269,18 +293,17 @@ async fn serve(mut connection: PgConnection, mut inbox: mpsc::Receiver<Job>) {
 
 async fn collect(connection: &mut PgConnection, sql: &str) -> Result<Results, sqlx::Error> {
     let mut stream = connection.fetch_many(raw_sql(sql));
-    let mut results = vec![Vec::new()];
+    let mut results = Results::default();
+    let mut rows = Vec::new();
     while let Some(item) = stream.try_next().await? {
         match item {
-            Either::Left(_) => results.push(Vec::new()),
-            Either::Right(row) => {
-                if let Some(rows) = results.last_mut() {
-                    rows.push(row);
-                }
+            Either::Left(done) => {
+                results.affected = done.rows_affected();
+                results.rows.push(std::mem::take(&mut rows));
             }
+            Either::Right(row) => rows.push(row),
         }
     }
-    results.pop();
     Ok(results)
 }
 

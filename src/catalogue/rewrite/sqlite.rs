@@ -14,8 +14,8 @@ use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, raw_sql}
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Change, Commit, Holder, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
-    StoredRow, verdict,
+    Change, Commit, Holder, Next, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
+    StoredRow, Versions, verdict,
 };
 use crate::catalogue::query::Dialect;
 use crate::catalogue::sqlite::COLUMNS;
@@ -164,8 +164,26 @@ impl SqliteRewriter {
     pub(super) async fn read_on(&mut self, limit: u32) -> Result<Vec<StoredRow>, RewriteError> {
         let after = self.read_to.clone();
         let rows = self.lock(after.as_ref(), limit).await?;
-        self.read_to = rows.last().map(|row| row.place.clone()).or(after);
+        self.read_to = rows.last().and_then(|row| row.place.clone()).or(after);
         Ok(rows)
+    }
+
+    pub(super) async fn lock_all(&mut self) -> Result<u64, RewriteError> {
+        self.read_to = None;
+        Ok(self.counts().await?.with_key)
+    }
+
+    pub(super) async fn next(&mut self, next: Next<'_>) -> Result<Vec<StoredRow>, RewriteError> {
+        match next {
+            Next::Nothing => Ok(Vec::new()),
+            Next::Behind(after, limit) => self.lock(Some(after), limit).await,
+            Next::OfAll(limit) => self.read_on(limit).await,
+        }
+    }
+
+    /// A row is written in its place here, so that its place says nothing of what it holds.
+    pub(super) async fn stand(&mut self, _versions: &Versions) -> Result<Option<RowCounts>, RewriteError> {
+        Ok(None)
     }
 
     /// Within a transaction that writes all rows are locked together; within one that reads nobody changes what it sees.
@@ -205,8 +223,7 @@ impl SqliteRewriter {
     pub(super) async fn write(
         &mut self,
         changes: &[Change],
-        next: &Place,
-        limit: u32,
+        next: Next<'_>,
     ) -> Result<(Vec<Stored>, Vec<StoredRow>), RewriteError> {
         let literal = |change: &Change, role: Role| {
             change.new_key(role).map_or_else(|| "NULL".to_owned(), |new| sqlite_literal(new.expose()))
@@ -231,12 +248,12 @@ impl SqliteRewriter {
         let numbers: HashMap<&str, usize> =
             changes.iter().enumerate().map(|(number, change)| (&*change.row.version, number)).collect();
         let stored = |row: &SqliteRow| {
-            let change = *numbers.get(&*lossy(row, 0)?)?;
-            Some(Stored { change, anon: key(row, 1), service: key(row, 2) })
+            let version = lossy(row, 0)?;
+            let change = *numbers.get(&*version)?;
+            Some(Stored { change, anon: key(row, 1), service: key(row, 2), version })
         };
         let stored = written.iter().filter_map(stored).collect();
-        let rows = if limit == 0 { Vec::new() } else { self.lock(Some(next), limit).await? };
-        Ok((stored, rows))
+        Ok((stored, self.next(next).await?))
     }
 
     pub(super) async fn settle_constraints(&mut self) -> Result<(), RewriteError> {
@@ -326,7 +343,7 @@ fn stored_row(row: &SqliteRow) -> Option<StoredRow> {
         subdomain: lossy(row, 2).unwrap_or_default(),
         anon: key(row, 3),
         service: key(row, 4),
-        place: Place(version.clone()),
+        place: Some(Place(version.clone())),
         version,
     })
 }

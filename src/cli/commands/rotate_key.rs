@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::catalogue::rewrite::{RewriteOptions, Rewriter};
+use crate::catalogue::rewrite::{RewriteError, RewriteOptions, Rewriter};
 use crate::cli::args::{GlobalArgs, RotateKeyArgs, SealArg};
 use crate::cli::block_on;
 use crate::cli::confirm;
@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(
         return restore::run(file, args, &resolved, output);
     }
     refuse_existing_backup(args)?;
-    let keys = Keys::new(args, &resolved)?;
+    let keys = Keys::new(args, &resolved, || refuse_nothing_stored(args, &resolved))?;
     if keys.from.is_empty() {
         return Err(nothing_to_rotate_from(&keys));
     }
@@ -81,6 +81,27 @@ fn decisions(args: &RotateKeyArgs) -> Decisions {
 fn refuse_existing_backup(args: &RotateKeyArgs) -> Result<(), CliError> {
     let there = args.backup.as_ref().filter(|file| file.symlink_metadata().is_ok());
     there.map_or(Ok(()), |file| Err(failure::backup_exists(file)))
+}
+
+/// Looks for a stored key before one is made for them. Whatever else is in the way, a database that cannot be reached
+/// above all, is said later: the key is durable then, and the next run takes it.
+fn refuse_nothing_stored(args: &RotateKeyArgs, resolved: &Resolved) -> Result<(), CliError> {
+    let url = resolved.database_url()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| CliError::io("cannot start the runtime", &source))?;
+    let found = runtime.block_on(async {
+        let mut rewriter = Rewriter::open(&url.value, options(args)).await?;
+        rewriter.begin_reading().await?;
+        let counts = rewriter.counts().await?;
+        let address = rewriter.address().to_owned();
+        rewriter.close().await;
+        Ok::<_, RewriteError>((counts.with_key, address))
+    });
+    runtime.shutdown_background();
+    match found {
+        Ok((0, address)) => Err(failure::nothing_stored(&address)),
+        _ => Ok(()),
+    }
 }
 
 fn nothing_to_rotate_from(keys: &Keys) -> CliError {
@@ -138,7 +159,10 @@ impl Run<'_> {
         let address = rewriter.address().to_owned();
         let report =
             Report { address, dry_run: args.dry_run, from: rotation.from(), to: rotation.to(), start };
-        let plan = self.plan(&report, &mut rewriter, output, interrupt).await?;
+        let plan = match self.begins_with_plan() {
+            true => Some(self.plan(&report, &mut rewriter, output, interrupt).await?),
+            false => failure::unknown_choices(args, &mut rewriter).await.map(|()| None)?,
+        };
         let mut backup = match &args.backup {
             Some(file) if !args.dry_run => Some(Backup::create(file).map_err(failure::no_backup)?),
             _ => None,
@@ -148,12 +172,19 @@ impl Run<'_> {
             (false, None) => Manner::Whole,
             (false, Some(size)) => Manner::Batches(size),
         };
-        let progress = Progress::of_rotation_if_visible(plan.counts.with_key);
+        let tenants = plan.as_ref().map_or(0, |plan| plan.counts.with_key);
+        let progress = Progress::of_rotation_if_visible(tenants);
         let (applied, code) = watched(output, interrupt, progress, async |watch| {
             rotation.apply(&mut rewriter, manner, backup.as_mut(), watch).await
         })
         .await?;
         match applied {
+            Ok(outcome) if outcome.counts.with_key == 0 => {
+                if let Some(backup) = backup {
+                    let _ = backup.discard();
+                }
+                Err(failure::kept(failure::nothing_stored(&report.address), keys, args))
+            }
             Ok(outcome) => {
                 if let Some(Err(error)) = backup.map(Backup::finish) {
                     output.warning(&format!(
@@ -178,10 +209,21 @@ impl Run<'_> {
                 }
                 if stop.extent != Extent::Nothing {
                     announce(resolved, output, interrupt).await;
+                } else if plan.is_none() && matches!(stop.cause, Cause::Undecided(_)) {
+                    // It stopped at the first of them.
+                    self.plan(&report, &mut rewriter, output, interrupt).await?;
                 }
                 Err(stopped(stop, code, resolved, args))
             }
         }
+    }
+
+    /// Whether everything is to be read before anything is locked: for the question; and before a first batch is committed,
+    /// which a value in a later one that needs a decision could not undo. Otherwise such a value is met on the way, and
+    /// all is rolled back.
+    fn begins_with_plan(&self) -> bool {
+        let asks = !self.args.yes && !self.args.dry_run;
+        asks || self.args.batch_size.is_some() && !self.args.dry_run
     }
 
     /// What there is to do, when nothing is in the way and nobody says no.
@@ -228,6 +270,7 @@ async fn watched<T>(
 ) -> Result<(T, Option<ExitCode>), CliError> {
     let (stop, heard) = watch::channel(false);
     let mut tell = |news: News| match news {
+        News::Found(count) => progress.expect(count),
         News::Done(count) => progress.advance_by(count),
         News::Proving => progress.say("(reading everything back)"),
         News::Again => progress.reset(),

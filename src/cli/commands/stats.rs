@@ -14,11 +14,9 @@ use crate::cli::output::{Output, performance};
 use crate::cli::resolve::Resolved;
 use crate::cli::stores::Place;
 use crate::clock::Clock;
-use crate::health::Counters;
 use crate::manager::PoolSettings;
-use crate::report::{Measured, Performance, fetch};
+use crate::report::{Measured, Performance, fetch, reset};
 use crate::secret::Secret;
-use crate::state::Totals;
 
 /// Where the document comes from.
 enum Source<'a> {
@@ -110,17 +108,8 @@ impl Source<'_> {
         match self {
             Self::Endpoint { url, token } => Ok(fetch(url, token.as_ref(), false).await?),
             Self::Store { place, settings } => {
-                let failed = |error| place.failed(&error);
-                let totals = match place.open_existing(None).await.map_err(failed)? {
-                    Some(store) => {
-                        let totals = store.totals().await.map_err(failed)?;
-                        store.close().await;
-                        totals
-                    }
-                    // Nothing has ever been reported on this machine.
-                    None => Totals { counts: Counters::default(), since: None, instances: Vec::new() },
-                };
-                let measured = Measured::of(totals, Clock::System.now());
+                let measured = Measured::read(place.location(), place.identity(None), Clock::System.now());
+                let measured = measured.await.map_err(|error| place.failed(&error))?;
                 serde_json::to_value(Performance::new(measured, settings))
                     .map_err(|error| CliError::io("cannot write the document", &error.into()))
             }
@@ -135,13 +124,12 @@ impl Source<'_> {
             }
             Self::Store { place, .. } => {
                 output.note(&place.describe());
-                let store = place.open(None).await.map_err(|error| place.failed(&error))?;
-                let told = store.reset(None).await.map_err(|error| place.failed(&error))?;
+                let told = reset(place.location(), place.identity(None)).await;
+                let told = told.map_err(|error| place.failed(&error))?;
                 output.note(&format!(
                     "the counts in {} are at zero again; processes told: {told}",
-                    store.address()
+                    place.address()
                 ));
-                store.close().await;
             }
         }
         Ok(())

@@ -37,6 +37,11 @@ impl Progress {
         bar
     }
 
+    /// How many there are, once that is known.
+    pub(in crate::cli) fn expect(&self, total: u64) {
+        self.0.set_length(total);
+    }
+
     /// So many more are done.
     pub(in crate::cli) fn advance_by(&self, count: u64) {
         self.0.inc(count);

@@ -45,13 +45,12 @@ fn healthy() -> Facts {
             }],
             ..Relation::default()
         }],
-        functions: Vec::new(),
-        definers: Vec::new(),
         sights: Some(Ok(vec![
             sight(0, false, true, true),
             sight(1, false, false, false),
             sight(1, true, true, false),
         ])),
+        ..Facts::default()
     }
 }
 

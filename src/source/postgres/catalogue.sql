@@ -1,37 +1,35 @@
--- What the catalogue says of the tables in scope, for each role that is judged, as one JSON document. Only functions
--- of pg_catalog are called. $COLUMN is a literal. Planning is most of what it costs a server, so that lines between
--- `--[word` and `--]` are sent only to whom the word fits: `all` or `table`, `anon` or `service`.
-SELECT set_config('boothds.facts', (
-WITH RECURSIVE
-me AS (
-  SELECT oid, rolsuper, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END AS switch
-  FROM pg_roles WHERE rolname = current_user
-),
--- The roles that are judged: this login; for the service credential the audiences by name, for the anon credential
--- whatever it may switch to. Before PostgreSQL 16 every member may.
-actors AS (
-  SELECT r.oid, r.rolname AS name, r.oid = me.oid AS self, r.rolsuper AS super, r.rolbypassrls AS bypass,
-    r.rolcreaterole OR r.rolreplication OR EXISTS (SELECT FROM pg_roles p
-      WHERE p.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
-        AND pg_has_role(r.oid, p.oid, 'MEMBER')) AS powers,
-    row_number() OVER (ORDER BY r.oid = me.oid DESC, r.rolname) - 1 AS number,
-    r.oid = me.oid OR pg_has_role(session_user, r.oid, me.switch) AS settable
-  FROM pg_roles r, me
-  WHERE r.oid = me.oid
---[anon
-    OR NOT me.rolsuper AND pg_has_role(session_user, r.oid, me.switch)
+-- What the catalogue says of the tables in scope, for each role that is judged: some statements of one message, each of
+-- which returns a row: a word and a JSON document, or settings. Planning is most of what they cost a server, and a connection that
+-- was just made has nothing in its caches; so they are small, touch as few catalogues as they can, and follow each other
+-- by settings of the transaction. Only functions of pg_catalog are called. $TABLE, $COLUMN, $LOGIN are literals. Lines
+-- between `--[word` and `--]` are sent only to whom all the words fit: `anon` or `service`; `table` (the probed table
+-- alone), `wide` (with what is beneath and above it) and beside it `all` (every table with the tenant column) or `near`
+-- (no other).
+SELECT 'who' AS document, pg_catalog.json_build_array(pg_catalog.json_build_array(pg_catalog.pg_postmaster_start_time(),
+    pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), pg_catalog.current_database(),
+    pg_catalog.set_config('boothds.table',
+      coalesce(pg_catalog.to_regclass($TABLE)::pg_catalog.oid::pg_catalog.text, '0'), true),
+    -- Whether other functions may take the place of those of pg_catalog.
+    pg_catalog.set_config('boothds.shadows', (pg_catalog.current_setting('search_path')
+      OPERATOR(pg_catalog.~*) ',.*pg_catalog')::pg_catalog.text, true)),
+    current_user, session_user)::pg_catalog.text,
+--[table
+  pg_catalog.set_config('boothds.scope', pg_catalog.concat('{', pg_catalog.current_setting('boothds.table'), '}'), true),
 --]
---[service
-    OR r.rolname IN ('anon', 'authenticated')
+--[catalogue
+  -- Before PostgreSQL 16 every member may switch.
+  pg_catalog.set_config('boothds.switch', CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+    OPERATOR(pg_catalog.>=) 160000 THEN 'SET' ELSE 'MEMBER' END, true),
 --]
-  ORDER BY number LIMIT 25
-),
+  pg_catalog.set_config('search_path', 'pg_catalog', true);
+--[catalogue wide
 -- Down to partitions and children; and from all of these up, to whatever shows their rows under its own policies.
+WITH RECURSIVE
 family AS (
-  SELECT current_setting('boothds.table')::oid AS oid, 'probed' AS why WHERE current_setting('boothds.table') <> '0'
+  SELECT current_setting('boothds.table')::oid AS oid, false AS parent
   UNION
-  SELECT CASE f.oid WHEN i.inhrelid THEN i.inhparent ELSE i.inhrelid END, CASE f.oid WHEN i.inhrelid THEN 'parent' ELSE 'partition' END
-  FROM family f JOIN pg_inherits i ON i.inhparent = f.oid AND f.why <> 'parent' OR i.inhrelid = f.oid
+  SELECT CASE f.oid WHEN i.inhrelid THEN i.inhparent ELSE i.inhrelid END, f.oid = i.inhrelid
+  FROM family f JOIN pg_inherits i ON i.inhparent = f.oid AND NOT f.parent OR i.inhrelid = f.oid
 ),
 above AS (
   SELECT oid FROM family
@@ -41,103 +39,147 @@ above AS (
   JOIN pg_rewrite w ON w.oid = d.objid
 ),
 scope AS (
-  SELECT oid, min(rank) AS rank FROM (
-    SELECT oid, CASE why WHEN 'probed' THEN 0 ELSE 1 END AS rank FROM family
-    UNION ALL SELECT oid, 2 FROM above
---[all
-    UNION ALL
-    SELECT c.oid, CASE WHEN c.relkind IN ('v', 'm') THEN 2 ELSE 3 END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND (c.relkind = 'm' OR c.relkind IN ('r', 'p', 'f', 'v') AND EXISTS (
-        SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $COLUMN AND NOT a.attisdropped))
+  SELECT oid FROM above
 --]
-  ) every GROUP BY oid
-),
-relations AS (
-  SELECT c.oid, s.rank, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.reltype, c.relnamespace, n.nspname, c.relname,
-    a.attnum, (SELECT CASE WHEN to_jsonb(k) -> 'collisdeterministic' = 'false' THEN 'nondeterministic ' ELSE '' END FROM pg_collation k
-      WHERE k.oid = a.attcollation) AS collation, format_type(a.atttypid, a.atttypmod) AS type,
-    c.reloptions::text ~* '[{",]security_invoker=(true|on|1|yes)' AS invoker,
-    row_number() OVER (ORDER BY s.rank, n.nspname, c.relname) - 1 AS number
-  FROM scope s JOIN pg_class c ON c.oid = s.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $COLUMN AND NOT a.attisdropped AND a.attnum > 0
-  WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
-  ORDER BY number LIMIT 301
-),
-access AS (
-  SELECT r.number AS relation, jsonb_agg(jsonb_build_object(
-    'actor', a.number,
-    'read', usage AND has_any_column_privilege(a.oid, r.oid, 'SELECT'),
-    'column', usage AND coalesce(has_column_privilege(a.oid, r.oid, r.attnum, 'SELECT'), false),
-    'owner', pg_has_role(a.oid, r.relowner, 'USAGE'),
-    'insert', usage AND has_any_column_privilege(a.oid, r.oid, 'INSERT'),
-    'update', usage AND has_any_column_privilege(a.oid, r.oid, 'UPDATE'),
-    'delete', usage AND has_table_privilege(a.oid, r.oid, 'DELETE'),
-    'truncate', usage AND r.relkind IN ('r', 'p') AND has_table_privilege(a.oid, r.oid, 'TRUNCATE')
-  ) ORDER BY a.number) AS access
-  FROM relations r, actors a, LATERAL (SELECT has_schema_privilege(a.oid, r.relnamespace, 'USAGE') AS usage) u
-  GROUP BY r.number
-),
-policies AS (
-  SELECT r.number AS relation, jsonb_agg(jsonb_build_object(
-    'name', p.polname, 'permissive', p.polpermissive, 'command', p.polcmd,
-    'applies', (SELECT coalesce(jsonb_agg(a.number), '[]') FROM actors a
-      WHERE EXISTS (SELECT FROM unnest(p.polroles) role WHERE role = 0 OR pg_has_role(a.oid, role, 'USAGE'))),
-    'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid),
-    -- IS DISTINCT FROM and NULLIF are written without their operator. What PostgreSQL brings along is not in pg_depend.
-    'opaque', EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
-      AND CASE d.refclassid WHEN 'pg_operator'::regclass THEN (SELECT oprname = '=' FROM pg_operator o WHERE o.oid = d.refobjid)
-        WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = d.refobjid) END)
-  ) ORDER BY p.polname) AS policies
-  FROM relations r JOIN pg_policy p ON p.polrelid = r.oid GROUP BY r.number
-),
--- The bodies of the functions that policies call, to be read, not called; without a body where more than that decides.
-functions AS (
-  SELECT jsonb_agg(jsonb_build_object('name', n.nspname || '.' || f.proname, 'language', l.lanname,
-    'returns', format_type(f.prorettype, NULL), 'body', CASE WHEN f.pronargs = 0
-      AND length(f.prosrc) <= 4000 AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE c !~ '^search_path=' OR c ~ ',.*pg_catalog')
-      AND current_setting('boothds.path') !~ ',.*pg_catalog' THEN f.prosrc ELSE '' END))
-    AS functions
-  FROM (
-    SELECT d.refobjid AS oid FROM relations r JOIN pg_policy p ON p.polrelid = r.oid
-    JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
-    UNION
-    SELECT oid FROM pg_proc WHERE proname IN ('jwt', 'role', 'uid') AND pronamespace = to_regnamespace('auth')
-  ) used JOIN pg_proc f ON f.oid = used.oid JOIN pg_namespace n ON n.oid = f.pronamespace JOIN pg_language l ON l.oid = f.prolang
-),
-definers AS (
-  SELECT jsonb_agg(jsonb_build_object('name', name, 'actors', actors, 'rows', rows)) AS definers FROM (
-    SELECT name, rows, actors FROM (
-      SELECT f.oid::regproc::text AS name, f.prorettype IN (SELECT reltype FROM relations) AS rows,
-        (SELECT jsonb_agg(a.number) FROM actors a WHERE has_schema_privilege(a.oid, f.pronamespace, 'USAGE')
---[service
-          AND NOT a.self
+--[catalogue wide all
+  UNION
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    AND (c.relkind = 'm' OR c.relkind IN ('r', 'p', 'f', 'v') AND EXISTS (
+      SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $COLUMN AND NOT a.attisdropped))
 --]
-          AND has_function_privilege(a.oid, f.oid, 'EXECUTE')) AS actors
-      FROM pg_proc f WHERE f.prosecdef
---[table
-        AND f.oid IN (SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass
-          AND d.refobjid IN (SELECT reltype FROM relations))
---]
---[all
-        AND f.pronamespace::regnamespace::text !~ '^"?pg_|^information_schema$'
-        AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
---]
-    ) every WHERE actors IS NOT NULL
---[table
-      AND rows
---]
-    ORDER BY rows DESC, name LIMIT 100) found
+--[catalogue wide
 )
-SELECT jsonb_build_object(
-  'database', current_database(),
-  'actors', (SELECT jsonb_agg(jsonb_build_object('name', name, 'isSelf', self, 'super', super, 'bypass', bypass, 'powers', powers, 'settable', settable)
-    ORDER BY number) FROM actors),
-  'relations', coalesce((SELECT jsonb_agg(jsonb_build_object(
-      'schema', r.nspname, 'name', r.relname, 'rank', r.rank, 'kind', r.relkind, 'rls', r.relrowsecurity,
-      'force', r.relforcerowsecurity, 'invoker', coalesce(r.invoker, false), 'hasColumn', r.attnum IS NOT NULL, 'type', coalesce(r.collation, '') || r.type,
-      'access', a.access, 'policies', coalesce(p.policies, '[]')) ORDER BY r.number)
-    FROM relations r JOIN access a ON a.relation = r.number LEFT JOIN policies p ON p.relation = r.number), '[]'),
-  'definers', coalesce((SELECT definers FROM definers), '[]'),
-  'functions', coalesce((SELECT functions FROM functions), '[]'))
-)::text, true)
+SELECT set_config('boothds.family', ARRAY(SELECT oid FROM family)::text, true),
+  set_config('boothds.above', ARRAY(SELECT oid FROM above)::text, true),
+  set_config('boothds.scope', ARRAY(SELECT oid FROM scope)::text, true);
+--]
+--[catalogue
+-- The roles that are judged: this login; for the service credential the audiences by name, and the login of the anon
+-- credential; and whatever the anon credential may switch to.
+SELECT 'actors' AS document, json_agg(x)::text, set_config('boothds.actors', array_agg(x.oid)::text, true) FROM (
+  SELECT oid, rolname AS name, rolname = current_user AS "isSelf", rolsuper AS super, rolbypassrls AS bypass,
+    -- pg_read_server_files, pg_write_server_files, pg_execute_server_program.
+    rolcreaterole OR rolreplication OR pg_has_role(oid, 4569::oid, 'MEMBER') OR pg_has_role(oid, 4570::oid, 'MEMBER')
+      OR pg_has_role(oid, 4571::oid, 'MEMBER') AS powers,
+    rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.switch')) AS settable,
+--]
+--[catalogue anon
+    true AS switch
+  FROM pg_roles
+  WHERE rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.switch'))
+  ORDER BY rolname = current_user DESC, rolname LIMIT 25
+--]
+--[catalogue service
+    coalesce(pg_has_role(to_regrole(quote_ident($LOGIN))::oid, oid, current_setting('boothds.switch')), false) AS switch
+  FROM pg_roles
+  WHERE rolname = ANY (ARRAY[current_user, 'anon', 'authenticated', $LOGIN::name])
+    OR pg_has_role(to_regrole(quote_ident($LOGIN))::oid, oid, current_setting('boothds.switch'))
+  ORDER BY rolname = current_user DESC, rolname = ANY (ARRAY['anon', 'authenticated', $LOGIN::name]) DESC, rolname LIMIT 28
+--]
+--[catalogue
+) x;
+SELECT 'relations' AS document, coalesce(json_agg(x), '[]')::text FROM (
+  SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relrowsecurity AS rls,
+    c.relforcerowsecurity AS force, c.reloptions AS options, c.relhassubclass AS "hasChildren",
+    a.attnum IS NOT NULL AS "hasColumn",
+    CASE WHEN (SELECT to_jsonb(k) -> 'collisdeterministic' = 'false' FROM pg_collation k WHERE k.oid = a.attcollation)
+      THEN 'nondeterministic ' ELSE '' END || format_type(a.atttypid, a.atttypmod) AS type,
+--]
+--[catalogue table
+    0 AS rank,
+--]
+--[catalogue wide
+    CASE WHEN c.oid = current_setting('boothds.table')::oid THEN 0
+      WHEN c.oid = ANY (current_setting('boothds.family')::oid[]) THEN 1
+      WHEN c.oid = ANY (current_setting('boothds.above')::oid[]) OR c.relkind IN ('v', 'm') THEN 2 ELSE 3 END AS rank,
+--]
+--[catalogue
+    (SELECT json_agg(y) FROM (
+      SELECT number - 1 AS actor,
+        usage AND has_any_column_privilege(b.oid, c.oid, 'SELECT') AS read,
+        usage AND coalesce(has_column_privilege(b.oid, c.oid, a.attnum, 'SELECT'), false) AS column,
+        pg_has_role(b.oid, c.relowner, 'USAGE') AS owner,
+        usage AND has_any_column_privilege(b.oid, c.oid, 'INSERT') AS insert,
+        usage AND has_any_column_privilege(b.oid, c.oid, 'UPDATE') AS update,
+        usage AND has_table_privilege(b.oid, c.oid, 'DELETE') AS delete,
+        usage AND c.relkind IN ('r', 'p') AND has_table_privilege(b.oid, c.oid, 'TRUNCATE') AS truncate
+      FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number),
+        has_schema_privilege(b.oid, c.relnamespace, 'USAGE') usage
+    ) y) AS access
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $COLUMN AND NOT a.attisdropped AND a.attnum > 0
+  WHERE c.oid = ANY (current_setting('boothds.scope')::oid[]) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+  ORDER BY rank, nspname, relname LIMIT 301
+) x;
+SELECT 'policies' AS document, coalesce(json_agg(x), '[]')::text FROM (
+  SELECT polrelid::text AS relation, polname AS name, polpermissive AS permissive, polcmd AS command,
+    ARRAY(SELECT number - 1 FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
+      WHERE EXISTS (SELECT FROM unnest(polroles) role WHERE role = 0 OR pg_has_role(b.oid, role, 'USAGE'))) AS applies,
+    pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS check,
+    -- IS DISTINCT FROM and NULLIF are written without their operator. What PostgreSQL brings along is not in pg_depend.
+    EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND CASE d.refclassid
+        WHEN 'pg_operator'::regclass THEN (SELECT oprname = '=' FROM pg_operator o WHERE o.oid = d.refobjid)
+        WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = d.refobjid) END) AS opaque
+  FROM pg_policy p WHERE polrelid = ANY (current_setting('boothds.scope')::oid[]) ORDER BY polname
+) x;
+--]
+--[functions
+-- The bodies of the functions that policies call, to be read, not called; without a body where more than that decides.
+SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
+  SELECT n.nspname || '.' || f.proname AS name, CASE f.prolang WHEN 14 THEN 'sql' ELSE 'another' END AS language,
+    format_type(f.prorettype, NULL) AS returns,
+    CASE WHEN f.pronargs = 0 AND length(f.prosrc) <= 4000 AND current_setting('boothds.shadows') = 'false' AND NOT EXISTS (
+      SELECT FROM unnest(f.proconfig) c WHERE c !~ '^search_path=' OR c ~* ',.*pg_catalog') THEN f.prosrc ELSE '' END AS body
+  FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+  WHERE f.oid = ANY (ARRAY(
+    SELECT refobjid FROM pg_depend WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_proc'::regclass
+      AND objid = ANY (ARRAY(SELECT oid FROM pg_policy WHERE polrelid = ANY (current_setting('boothds.scope')::oid[])))
+    UNION ALL
+    SELECT oid FROM pg_proc WHERE proname IN ('jwt', 'role', 'uid') AND pronamespace = to_regnamespace('auth')))
+) x;
+--]
+--[catalogue table
+-- Whether something else may show its rows: a view or rule above it, what it is a part of, a definer function.
+SELECT 'above' AS document, (
+  EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_class'::regclass
+    AND refobjid = current_setting('boothds.table')::oid AND classid = 'pg_rewrite'::regclass)
+  OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = current_setting('boothds.table')::oid)
+  OR EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_type'::regclass AND classid = 'pg_proc'::regclass
+    AND refobjid = (SELECT reltype FROM pg_class WHERE oid = current_setting('boothds.table')::oid)
+    AND (SELECT prosecdef FROM pg_proc f WHERE f.oid = objid)))::text;
+--]
+--[catalogue wide
+SELECT 'definers' AS document, coalesce(json_agg(x), '[]')::text FROM (
+  SELECT name, actors, rows FROM (
+    SELECT f.oid::regproc::text AS name,
+      f.prorettype = ANY (ARRAY(SELECT reltype FROM pg_class WHERE oid = ANY (current_setting('boothds.scope')::oid[]))) AS rows,
+      (SELECT json_agg(b.number - 1) FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
+        WHERE has_schema_privilege(b.oid, f.pronamespace, 'USAGE') AND has_function_privilege(b.oid, f.oid, 'EXECUTE')
+--]
+--[catalogue wide service
+          AND b.number > 1
+--]
+--[catalogue wide
+      ) AS actors
+    FROM pg_proc f WHERE f.prosecdef
+--]
+--[catalogue wide near
+      AND f.oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_type'::regclass
+        AND refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (current_setting('boothds.scope')::oid[])))
+--]
+--[catalogue wide all
+      AND f.pronamespace::regnamespace::text !~ '^"?pg_|^information_schema$'
+      AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+--]
+--[catalogue wide
+  ) every WHERE actors IS NOT NULL
+--]
+--[catalogue wide near
+    AND rows
+--]
+--[catalogue wide
+  ORDER BY rows DESC, name LIMIT 100
+) x;
+--]

@@ -1,152 +1,214 @@
-//! The question about row-level security to a PostgreSQL server: one message, one transaction that only reads and is
-//! rolled back, and facts to be judged elsewhere.
+//! The question about row-level security to a PostgreSQL server: messages of transactions that only read, and facts to
+//! be judged elsewhere.
 //!
-//! The statements stand in two files beside this one. The catalogue's answer comes before the looking begins, so that
-//! it is known even if a look runs into the statement time-out, which ends the message.
+//! A test with it takes at most two round trips more than the plain one, for either login. The usual way: the catalogue
+//! comes with the plain answer of the service credential, which asks about the anon login too; then both look, in one
+//! round trip. A table with partitions, or with views above it, takes one more for what belongs to it; so does an anon
+//! login that has to ask by itself, and one where a look fails. What was learnt before a time-out is kept.
+
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use serde_json::{Map, Value, json};
-use sqlx::{Either, Executor, PgConnection, Row, raw_sql};
+use sqlx::{Column, Either, Executor, PgConnection, Row, raw_sql};
 
+use super::catalogue::{self, Breadth, Documents};
+use super::exchange::{Exchange, Told};
+use super::looks::{self, Look, Seen};
+use super::{Asked, Progress};
 use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
-use crate::secret::Secret;
-use crate::source::Question;
-use crate::source::evidence::{Evidence, Facts, RlsScope, Sight};
-use crate::sql::postgres_literal;
+use crate::source::RlsScope;
+use crate::source::evidence::{Evidence, Facts, Function, Sight};
 use crate::tenant::Role;
 
-const CATALOGUE: &str = include_str!("catalogue.sql");
-const BEHAVIOUR: &str = include_str!("behaviour.sql");
+/// What a message brought home.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) documents: Documents,
+    looks: Vec<Seen>,
+    pub(super) error: Option<sqlx::Error>,
+}
 
-/// Asks. The server is told to stop each statement after `limit` milliseconds.
-pub(super) async fn ask(
-    connection: &mut PgConnection,
-    role: Role,
-    question: &Question,
-    limit: u128,
-    secrets: &[Secret],
-) -> Result<Evidence, Failure> {
-    let text = text(role, question, limit);
-    let mut documents = Vec::new();
-    let failure = {
-        let mut rows = connection.fetch_many(raw_sql(&text));
-        loop {
-            match rows.try_next().await {
-                Ok(Some(Either::Right(row))) => {
-                    documents.push(row.try_get::<Option<String>, _>(0).ok().flatten().unwrap_or_default());
+/// Sends a message and listens to its end. `done` is told how many rows each statement brought.
+pub(super) async fn hear(connection: &mut PgConnection, text: &str, mut done: impl FnMut(u64)) -> Heard {
+    let mut heard = Heard::default();
+    let mut rows = connection.fetch_many(raw_sql(text));
+    loop {
+        let row = match rows.try_next().await {
+            Ok(Some(Either::Right(row))) => row,
+            Ok(Some(Either::Left(result))) => {
+                done(result.rows_affected());
+                continue;
+            }
+            Ok(None) => return heard,
+            Err(error) => return Heard { error: Some(error), ..heard },
+        };
+        let text = |at: usize| row.try_get::<Option<String>, _>(at).ok().flatten().unwrap_or_default();
+        match row.columns().first().map(Column::name) {
+            Some("document") => drop(heard.documents.insert(text(0), text(1))),
+            Some("look") => heard.looks.push(Seen { seen: serde_json::from_str(&text(0)).ok(), code: None }),
+            _ => {}
+        }
+    }
+}
+
+/// What goes with the plain question, in the same message.
+pub(super) fn beside(asked: &Asked) -> Option<String> {
+    let Asked { role, question, exchange, limit, .. } = asked;
+    let breadth = match (role, question.scope, exchange) {
+        (_, RlsScope::Off, _) => return None,
+        (Role::Anon, _, Some(_)) => Breadth::Identity,
+        (_, RlsScope::Table, _) => Breadth::Table,
+        (_, RlsScope::All, _) => return None,
+    };
+    let text = catalogue::text(breadth, *role, question, login(asked));
+    Some(format!("SET LOCAL statement_timeout = {}; {text}", half(*limit)))
+}
+
+/// The anon login, if the service asks about it as well.
+fn login(asked: &Asked) -> Option<&str> {
+    asked.exchange.as_ref().filter(|_| asked.role == Role::Service).map(Exchange::login)
+}
+
+/// Half of the time that is left, in milliseconds, so that there is some to bring home what was learnt.
+fn half(left: Duration) -> u128 {
+    (left / 2).as_millis().max(1)
+}
+
+/// One login's question.
+pub(super) struct Inquiry<'a> {
+    pub(super) connection: &'a mut PgConnection,
+    pub(super) asked: &'a Asked,
+    pub(super) progress: &'a Progress,
+    pub(super) start: Instant,
+    /// What came with the plain answer.
+    pub(super) documents: Documents,
+    /// Whether the plain question found a row of the tenant.
+    pub(super) has_rows: bool,
+}
+
+impl Inquiry<'_> {
+    /// Asks.
+    pub(super) async fn ask(mut self) -> Result<Evidence, Failure> {
+        let Asked { role, question, exchange, .. } = self.asked;
+        let told = match self.told().await {
+            Some(told) => told,
+            None => self.ask_widely().await?,
+        };
+        if let (Role::Service, Some(exchange)) = (role, exchange) {
+            exchange.tell(&told);
+        }
+        let _ = self.progress.facts.set(told.facts.clone());
+        let looks = looks::looks(&told.facts, *role, question, self.has_rows);
+        let mut facts = told.facts.clone();
+        facts.sights = Some(self.look(&looks, &told, &mut facts).await);
+        Ok(Evidence::Postgres(Box::new(facts)))
+    }
+
+    /// What is known already: from the plain answer, or from the service credential.
+    async fn told(&self) -> Option<Told> {
+        let Asked { role, question, exchange, .. } = self.asked;
+        match (role, question.scope, exchange) {
+            (Role::Anon, _, Some(exchange)) => {
+                exchange.learn(&catalogue::identity(&self.documents)?, self.left() / 2).await
+            }
+            (_, RlsScope::Table, _) => catalogue::told(&self.documents, Breadth::Table, *role),
+            _ => None,
+        }
+    }
+
+    async fn ask_widely(&mut self) -> Result<Told, Failure> {
+        let Asked { role, question, .. } = self.asked;
+        let catalogue = catalogue::text(Breadth::Wide, *role, question, login(self.asked));
+        let heard = self.message(&format!("{catalogue}; ROLLBACK"), "").await;
+        if let Some(error) = &heard.error {
+            self.roll_back().await;
+            return Err(self.failure(error));
+        }
+        catalogue::told(&heard.documents, Breadth::Wide, *role)
+            .ok_or_else(|| Failure::with(FailureClass::ServerError, "the catalogue cannot be read"))
+    }
+
+    /// Looks; the failure if that ended early, so that nothing is known by sight.
+    async fn look(&mut self, looks: &[Look], told: &Told, facts: &mut Facts) -> Result<Vec<Sight>, Failure> {
+        let Asked { role, question, .. } = self.asked;
+        // A pooler may lead the next transaction elsewhere.
+        let breadth = if told.lacks_functions { Breadth::Functions } else { Breadth::Identity };
+        let identity = catalogue::text(breadth, *role, question, None);
+        let identity = format!("SAVEPOINT who; {identity} ROLLBACK TO who; ");
+        let mut before = "";
+        if looks::are_simple(looks) && !told.is_wide {
+            let heard = self.message(&format!("{identity} {} ROLLBACK", looks::plain(looks)), before).await;
+            facts.functions.extend(functions(&heard.documents, told));
+            match &heard.error {
+                None => return seen(looks, heard.looks, &heard.documents, told),
+                Some(error) if failed_in_sql(error) => before = "ROLLBACK; ",
+                Some(error) => {
+                    self.roll_back().await;
+                    return Err(self.failure(error));
                 }
-                Ok(Some(Either::Left(_))) => {}
-                Ok(None) => break None,
-                Err(error) => break Some(diagnosis::postgres(&error, secrets)),
             }
         }
-    };
-    if failure.is_some() {
-        // The transaction is broken, and a pooler would hold its connection for it.
-        let _ = connection.execute(raw_sql("ROLLBACK")).await;
+        let heard = self.message(&format!("{identity} {}; ROLLBACK", looks::block(looks)), before).await;
+        if facts.functions.is_empty() {
+            facts.functions.extend(functions(&heard.documents, told));
+        }
+        if let Some(error) = &heard.error {
+            self.roll_back().await;
+            return Err(self.failure(error));
+        }
+        let list = heard.documents.get("seen").and_then(|text| serde_json::from_str(text).ok());
+        seen(looks, list.unwrap_or_default(), &heard.documents, told)
     }
-    decode(&documents, failure)
-}
 
-/// The first document is of the preparation, then come the catalogue and the sights.
-fn decode(documents: &[String], failure: Option<Failure>) -> Result<Evidence, Failure> {
-    let odd = |what: &str| Failure::with(FailureClass::ServerError, format!("{what} cannot be read"));
-    let Some(facts) = documents.get(1) else {
-        return Err(failure.unwrap_or_else(|| odd("the catalogue")));
-    };
-    let mut facts: Facts = serde_json::from_str(facts).map_err(|_| odd("the catalogue"))?;
-    facts.sights = Some(match (documents.get(2), failure) {
-        (Some(sights), None) => serde_json::from_str::<Vec<Sight>>(sights).map_err(|_| odd("what was seen")),
-        (_, failure) => Err(failure.unwrap_or_else(|| odd("what was seen"))),
-    });
-    Ok(Evidence::Postgres(Box::new(facts)))
-}
-
-fn text(role: Role, question: &Question, limit: u128) -> String {
-    let table = postgres_literal(&question.table.quoted());
-    let claims = postgres_literal(&claims(&question.claims, &question.tenant_id).to_string());
-    let truth = |it: bool| if it { "true" } else { "false" };
-    let words = [
-        if question.scope == RlsScope::All { "all" } else { "table" },
-        if role == Role::Anon { "anon" } else { "service" },
-    ];
-    let fill = |text: &str| {
-        // The longer name first; what is put in is a literal and is not looked through again.
-        let mut filled = String::with_capacity(text.len() + 256);
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            filled.push_str(&rest[..at]);
-            let end = rest[at + 1..]
-                .find(|c: char| !c.is_ascii_uppercase() && c != '_')
-                .map_or(rest.len(), |n| at + 1 + n);
-            match &rest[at + 1..end] {
-                "COLUMN" => filled.push_str(&postgres_literal(question.tenant_column.as_str())),
-                "ID" => filled.push_str(&postgres_literal(&question.tenant_id)),
-                "APPLICATION_ID" => filled.push_str(&postgres_literal(&question.application_id)),
-                "CLAIMS" => filled.push_str(&claims),
-                "ANON" => filled.push_str(truth(role == Role::Anon)),
-                _ => filled.push_str(&rest[at..end]),
-            }
-            rest = &rest[end..];
-        }
-        filled.push_str(rest);
-        without_comments(&filled)
-    };
-    format!(
-        "BEGIN READ ONLY; SET LOCAL statement_timeout = {limit}; SET LOCAL row_security = on; \
-         SELECT pg_catalog.set_config('boothds.table', \
-         coalesce(pg_catalog.to_regclass({table})::pg_catalog.oid::pg_catalog.text, '0'), true), \
-         pg_catalog.set_config('boothds.path', pg_catalog.current_setting('search_path'), true), \
-         pg_catalog.set_config('search_path', 'pg_catalog', true); {}; DO {}; \
-         SELECT pg_catalog.current_setting('boothds.seen'); ROLLBACK",
-        fill(&fitting(CATALOGUE, &words)),
-        postgres_literal(&fill(BEHAVIOUR)),
-    )
-}
-
-/// The lines that are for those to whom all words of their mark fit.
-fn fitting(text: &str, words: &[&str]) -> String {
-    let mut fits = true;
-    let mut kept = String::with_capacity(text.len());
-    for line in text.lines() {
-        match line.strip_prefix("--[") {
-            Some(marks) => fits = marks.split(' ').all(|mark| words.contains(&mark)),
-            None if line == "--]" => fits = true,
-            None if fits => kept.extend([line, "\n"]),
-            None => {}
-        }
+    /// One transaction that only reads, in one message.
+    async fn message(&mut self, text: &str, before: &str) -> Heard {
+        let limit = half(self.left());
+        let text = format!(
+            "{before}BEGIN READ ONLY; SET LOCAL statement_timeout = {limit}; SET LOCAL row_security = on; {text}"
+        );
+        hear(self.connection, &text, |_| {}).await
     }
-    kept
-}
 
-/// Whole lines of comment are for the readers of the files, not for the server.
-fn without_comments(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
-}
-
-/// Claims that name the tenant at each of the paths.
-fn claims(paths: &[String], id: &str) -> Value {
-    let mut claims = Map::new();
-    for path in paths {
-        let mut place = &mut claims;
-        let mut parts = path.split('.').peekable();
-        while let Some(part) = parts.next() {
-            if parts.peek().is_none() {
-                place.insert(part.to_owned(), json!(id));
-                break;
-            }
-            let inner = place.entry(part).or_insert_with(|| json!({}));
-            if !inner.is_object() {
-                *inner = json!({});
-            }
-            match inner.as_object_mut() {
-                Some(inner) => place = inner,
-                None => break,
-            }
-        }
+    /// After a failure the transaction is broken, and a pooler would hold its connection for it.
+    async fn roll_back(&mut self) {
+        let _ = self.connection.execute(raw_sql("ROLLBACK")).await;
     }
-    Value::Object(claims)
+
+    fn failure(&self, error: &sqlx::Error) -> Failure {
+        diagnosis::postgres(error, self.asked.address.password.as_slice())
+    }
+
+    fn left(&self) -> Duration {
+        self.asked.limit.saturating_sub(self.start.elapsed())
+    }
+}
+
+/// What was seen, if everything was looked at, and by whom and where it was said to be.
+fn seen(looks: &[Look], seen: Vec<Seen>, documents: &Documents, told: &Told) -> Result<Vec<Sight>, Failure> {
+    if catalogue::identity(documents).as_ref() != Some(&told.identity) {
+        return Err(Failure::with(
+            FailureClass::ServerError,
+            "the connection led to another server or role than before",
+        ));
+    }
+    if seen.len() != looks.len() {
+        return Err(Failure::with(FailureClass::ServerError, "what was seen cannot be read"));
+    }
+    Ok(looks::sights(looks, seen))
+}
+
+/// The functions that came with a look, if they are of the same place as everything else.
+fn functions(documents: &Documents, told: &Told) -> Vec<Function> {
+    let is_here = catalogue::identity(documents).as_ref() == Some(&told.identity);
+    catalogue::functions(documents).filter(|_| is_here).unwrap_or_default()
+}
+
+/// Whether a statement failed by itself: not for lack of time, nor because the connection did.
+fn failed_in_sql(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // Class 57 is the operator's intervention: a time-out, a shutdown.
+    code.is_some_and(|code| !code.starts_with("57"))
 }
 
 /// Whether it makes sense to ask further after the plain question.
@@ -155,29 +217,5 @@ pub(super) fn is_asked(outcome: &Result<(), Failure>) -> bool {
         Ok(()) => true,
         // The connection is in order, and the catalogue can be read.
         Err(failure) => matches!(failure.class, FailureClass::Grant | FailureClass::Column),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tenant_is_named_at_every_path() {
-        let paths = ["tenant_id", "a.b", "a.c", "tenant_id.x"].map(str::to_owned);
-        let expected = json!({"tenant_id": {"x": "7"}, "a": {"b": "7", "c": "7"}});
-        assert_eq!(claims(&paths, "7"), expected);
-    }
-
-    #[test]
-    fn no_value_leaves_its_place() {
-        let question = Question {
-            tenant_id: "$ID';--".to_owned(),
-            application_id: "\\' $COLUMN".to_owned(),
-            ..Question::of_table("a'b", "t")
-        };
-        let text = text(Role::Service, &question, 1);
-        assert!(text.contains("E''\\'$ID''\\'") || text.contains("$ID''"), "{text}");
-        assert!(!text.contains("\n--") && !text.contains("$CLAIMS") && !text.contains("ELSE 3"));
     }
 }

@@ -24,7 +24,8 @@ impl<'f> Held<'f> {
         Self::by(fleet, &format!("select 1 from tenants where subdomain = '{subdomain}' for update"))
     }
 
-    fn by(fleet: &'f Fleet, sql: &str) -> Self {
+    /// Holds whatever this takes.
+    pub fn by(fleet: &'f Fleet, sql: &str) -> Self {
         use std::process::Stdio;
         let name = format!("held_{}", rand::random::<u32>());
         let mut command = process::command(process::find("psql"), Signal::KILL, User::Own);

@@ -164,3 +164,21 @@ fn one_that_does_what_the_role_may_not_names_the_grant() {
     }
     fleet.assert_all(Under::Old);
 }
+
+#[test]
+fn a_stored_value_that_a_trigger_casts_is_not_repeated() {
+    let plain = "sb_secret_hunter2hunter2";
+    for cast in ["old.data_source_anon_key::int", "new.data_source_anon_key::int"] {
+        let fleet = Fleet::postgres(3);
+        fleet.database.execute(&format!(
+            "update tenants set data_source_anon_key = '{plain}' where subdomain = 't00001';
+             create function caster() returns trigger language plpgsql as $$ begin
+               if new.subdomain = 't00001' then perform {cast}; end if; return new; end $$;
+             create trigger caster before update on tenants for each row execute function caster()"
+        ));
+        let ran = fleet.rotate(&["--seal-plaintext"]).run().expect_code(7);
+        let says = "invalid input syntax for type integer: \"«redacted»\"";
+        assert!(ran.stderr.contains(says) && ran.stderr.contains("`caster`"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter2") && ran.stdout.is_empty(), "{}", ran.stderr);
+    }
+}

@@ -26,6 +26,7 @@ pub struct Cli {
     variables: Vec<(OsString, OsString)>,
     stdin: Vec<u8>,
     cwd: PathBuf,
+    files: Option<u32>,
     folders: Arc<TempDir>,
 }
 
@@ -37,7 +38,7 @@ impl Cli {
         fs::create_dir(&cwd).expect("make a working directory");
         fs::create_dir(folders.path().join("home")).expect("make a home");
         let args = args.into_iter().map(Into::into).collect();
-        Self { args, variables: Vec::new(), stdin: Vec::new(), cwd, folders: Arc::new(folders) }
+        Self { args, variables: Vec::new(), stdin: Vec::new(), cwd, files: None, folders: Arc::new(folders) }
     }
 
     /// Adds an argument.
@@ -61,6 +62,12 @@ impl Cli {
     /// The folder it runs in, instead of an empty one.
     pub fn cwd(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cwd = folder.into();
+        self
+    }
+
+    /// How many files it may have open.
+    pub fn files(mut self, most: u32) -> Self {
+        self.files = Some(most);
         self
     }
 
@@ -110,7 +117,15 @@ impl Cli {
     }
 
     fn command(&self) -> Command {
-        let mut command = process::command(env!("CARGO_BIN_EXE_boothds"), Signal::KILL, User::Own);
+        let binary = env!("CARGO_BIN_EXE_boothds");
+        let mut command = match self.files {
+            None => process::command(binary, Signal::KILL, User::Own),
+            Some(most) => {
+                let mut command = process::command(process::find("prlimit"), Signal::KILL, User::Own);
+                command.args([&format!("--nofile={most}:{most}"), "--", binary]);
+                command
+            }
+        };
         command.env_clear().envs(self.environment()).args(&self.args).current_dir(&self.cwd);
         command
     }

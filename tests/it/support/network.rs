@@ -3,7 +3,8 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,65 @@ impl DelayProxy {
     pub fn connections(&self) -> usize {
         self.listener.connections()
     }
+}
+
+/// A way to a local port that counts how often each side has waited for the other.
+pub struct TripCounter {
+    listener: Listener,
+    trips: Arc<Mutex<Vec<usize>>>,
+}
+
+impl TripCounter {
+    /// Starts a proxy to a port of 127.0.0.1.
+    pub fn start(target: u16) -> Self {
+        let trips = Arc::new(Mutex::new(Vec::new()));
+        let counted = Arc::clone(&trips);
+        let listener = Listener::start(move |client| {
+            let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target))) else {
+                return;
+            };
+            let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else { return };
+            let asked = Arc::new(AtomicBool::new(false));
+            let asking = Arc::clone(&asked);
+            let up = thread::spawn(move || pass_on(from, to, || asking.store(true, Ordering::SeqCst)));
+            let mut trips = 0;
+            pass_on(server, client, || trips += usize::from(asked.swap(false, Ordering::SeqCst)));
+            counted.lock().unwrap_or_else(PoisonError::into_inner).push(trips);
+            up.join().expect("the other direction does not panic");
+        });
+        Self { listener, trips }
+    }
+
+    /// The port to connect to instead of the target.
+    pub fn port(&self) -> u16 {
+        self.listener.port()
+    }
+
+    /// The round trips of each of this many connections, the fewest first, once they have ended.
+    pub fn trips_of(self, connections: usize) -> Vec<usize> {
+        let start = Instant::now();
+        loop {
+            let mut trips = self.trips.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if trips.len() >= connections {
+                trips.sort_unstable();
+                return trips;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "connections end");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Passes on what is read, and its end, after a word to `each`.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, mut each: impl FnMut()) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        each();
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 /// Passes on what is read, and its end, `one_way` after it was sent; nothing was sent before `earliest`.

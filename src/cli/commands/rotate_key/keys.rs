@@ -27,8 +27,12 @@ const TARGET: Prompt = Prompt { question: "Target key", again: Some("The same ke
 const EARLIER: Prompt = Prompt { question: "Key to rotate from", again: None };
 
 impl Keys {
-    /// Reads all keys; a key that is to be made is in its file when this returns.
-    pub(super) fn new(args: &RotateKeyArgs, resolved: &Resolved) -> Result<Self, CliError> {
+    /// Reads all keys; a key that is to be made is in its file when this returns. `before` has the last word before it is.
+    pub(super) fn new(
+        args: &RotateKeyArgs,
+        resolved: &Resolved,
+        before: impl FnOnce() -> Result<(), CliError>,
+    ) -> Result<Self, CliError> {
         let (known, mut from, from_origin);
         if args.from.is_empty() {
             let ring = resolved.key_ring()?;
@@ -48,7 +52,7 @@ impl Keys {
             (Some(key), _) => (target(key)?, format!("--to {key}")),
             (None, Some(file)) => {
                 let made = if args.dry_run { "would be written to" } else { "written to" };
-                (generate(file, args.dry_run)?, format!("new, {made} {}", file.display()))
+                (generate(file, args.dry_run, before)?, format!("new, {made} {}", file.display()))
             }
             (None, None) => return Err(CliError::usage("no target key was named").hint("name one with --to")),
         };
@@ -120,7 +124,11 @@ fn read(key: &KeyArg, flag: &'static str, prompt: &Prompt) -> Result<Vec<Encrypt
 }
 
 /// Makes a key, and proves that it can be read from its file: whoever loses it after the commit loses every tenant.
-fn generate(file: &Path, dry_run: bool) -> Result<EncryptionKey, CliError> {
+fn generate(
+    file: &Path,
+    dry_run: bool,
+    before: impl FnOnce() -> Result<(), CliError>,
+) -> Result<EncryptionKey, CliError> {
     let exists = || {
         let resume = ambient::arguments_resumed(Some(file), None);
         CliError::from(FileError::Exists(file.to_owned())).hint(format!(
@@ -134,6 +142,7 @@ fn generate(file: &Path, dry_run: bool) -> Result<EncryptionKey, CliError> {
     if dry_run {
         return Ok(key);
     }
+    before()?;
     let line = Secret::new(format!("{}\n", key.digits().expose()));
     private_file::write_and_read_back(file, &line).map_err(|error| match error {
         FileError::Exists(_) => exists(),

@@ -1,0 +1,167 @@
+//! Reading everything anew: on SIGHUP, and when one of the files has changed.
+//!
+//! What was read as a whole takes the place of what was; what could not be read leaves it in force, and is an error in
+//! the log; it is tried again every half a minute, since of several files that change the last may come late. A change of
+//! the certificate alone touches nothing else.
+
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::files::Sources;
+use super::load::{Loaded, certificate_of, load};
+use super::supervisor;
+use crate::cli::args::{GlobalArgs, ServeArgs};
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::dashboard::{Certificate, Dashboard};
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// After so many looks what failed is tried again.
+const RETRY: u32 = 15;
+
+/// What is needed to read everything anew.
+pub(super) struct Reloading {
+    pub(super) args: ServeArgs,
+    pub(super) global: GlobalArgs,
+    pub(super) sources: Sources,
+    /// What failed when it was read last, and how many looks ago.
+    failed: Option<(String, u32)>,
+}
+
+/// What is to be read.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Everything,
+    Certificate,
+}
+
+/// What was read.
+enum Read {
+    Everything(Box<Loaded>),
+    Certificate(Certificate),
+}
+
+impl Reloading {
+    pub(super) fn new(args: &ServeArgs, global: &GlobalArgs, sources: Sources) -> Self {
+        Self { args: args.clone(), global: global.clone(), sources, failed: None }
+    }
+
+    /// Goes on until its task is ended.
+    pub(super) async fn go_on(mut self, dashboard: Dashboard, mut hangup: Signal) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let wanted = tokio::select! {
+                Some(()) = hangup.recv() => {
+                    tracing::info!("told to read the settings anew");
+                    Some(Wanted::Everything)
+                }
+                _ = looks.tick() => match self.look().await {
+                    Some(seen) => {
+                        self = seen.0;
+                        seen.1
+                    }
+                    None => return,
+                },
+            };
+            if let Some(wanted) = wanted {
+                let Some(after) = self.reload(&dashboard, wanted).await else { return };
+                self = after;
+            }
+        }
+    }
+
+    /// Looks at the files, on a thread that may block; `None` when the process ends.
+    async fn look(&self) -> Option<(Self, Option<Wanted>)> {
+        let mut this = self.copied();
+        let look = move || {
+            let changed = this.sources.look();
+            if changed.settings || changed.tls {
+                tracing::info!("a file has changed");
+            }
+            if let Some((_, looks)) = &mut this.failed {
+                *looks += 1;
+            }
+            let again = this.failed.as_ref().is_some_and(|(_, looks)| *looks >= RETRY);
+            let wanted = match (changed.settings || again, changed.tls) {
+                (true, _) => Some(Wanted::Everything),
+                (false, true) => Some(Wanted::Certificate),
+                (false, false) => None,
+            };
+            (this, wanted)
+        };
+        tokio::task::spawn_blocking(look).await.ok()
+    }
+
+    async fn reload(&self, dashboard: &Dashboard, wanted: Wanted) -> Option<Self> {
+        supervisor::reloading();
+        let this = self.copied();
+        let read = move || {
+            let read = this.read(wanted);
+            (this, read)
+        };
+        let (mut this, read) = tokio::task::spawn_blocking(read).await.ok()?;
+        match read {
+            Ok(Read::Everything(loaded)) => {
+                let Loaded { setup, certificate, database, sources } = *loaded;
+                (this.sources, this.failed) = (sources, None);
+                tracing::info!(
+                    application_database = %database,
+                    key_id = %setup.ring.current().id(),
+                    state_store = %setup.location.address(),
+                    token = setup.token.is_some(),
+                    "settings, keys and certificate were read anew; what stands in the environment of the process, or \
+                     in its arguments, cannot change"
+                );
+                dashboard.apply(setup).await;
+                if let Some(certificate) = certificate {
+                    dashboard.renew(certificate);
+                }
+                dashboard.reloaded(true);
+            }
+            Ok(Read::Certificate(certificate)) => {
+                tracing::info!("the certificate was read anew");
+                dashboard.renew(certificate);
+                dashboard.reloaded(true);
+            }
+            Err(error) => {
+                this.complain(&error);
+                dashboard.reloaded(false);
+            }
+        }
+        supervisor::ready();
+        Some(this)
+    }
+
+    /// Says what is wrong, once.
+    fn complain(&mut self, error: &CliError) {
+        let text = [&error.message].into_iter().chain(&error.causes).cloned().collect::<Vec<_>>().join(": ");
+        let hint = error.hint.as_deref().unwrap_or_default();
+        if self.failed.as_ref().is_none_or(|(before, _)| *before != text) {
+            tracing::error!(hint, "what was read before stays in force: {text}");
+        }
+        self.failed = Some((text, 0));
+    }
+
+    fn read(&self, wanted: Wanted) -> Result<Read, CliError> {
+        let mut output = Output::to_log();
+        match (wanted, &self.args.tls_cert, &self.args.tls_key) {
+            (Wanted::Certificate, Some(certificate), Some(key)) => {
+                certificate_of(certificate, key, &mut output).map(Read::Certificate)
+            }
+            _ => load(&self.args, &self.global, &mut output).map(Box::new).map(Read::Everything),
+        }
+    }
+
+    fn copied(&self) -> Self {
+        Self {
+            args: self.args.clone(),
+            global: self.global.clone(),
+            sources: self.sources.clone(),
+            failed: self.failed.clone(),
+        }
+    }
+}

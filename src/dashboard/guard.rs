@@ -1,0 +1,147 @@
+//! What happens to every request before and after its route: time, name, origin, token; and the headers of every answer.
+//!
+//! The order is that of how little it costs to refuse. What needs no token is health, the login and what it looks like.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::server::Peer;
+use super::{Inner, access, answer};
+
+/// How long an answer may take. Longer than the state store and the application database may.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Times a request, lets it in or not, and notes it.
+pub(super) async fn guard(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = request.method().clone();
+    // The pattern, not the path: what somebody pasted into an address is in no log.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<Peer>().copied();
+    let headers = request.headers().clone();
+    let answered = match refusal(&inner, &request, peer) {
+        Some(refusal) => refusal,
+        None => tokio::time::timeout(LIMIT, next.run(request)).await.unwrap_or_else(|_| {
+            answer::problem(&headers, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this took too long")
+        }),
+    };
+    let mut response = if answered.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allow = answered.headers().get(axum::http::header::ALLOW).cloned();
+        let mut worded =
+            answer::problem(&headers, StatusCode::METHOD_NOT_ALLOWED, "method", "this takes another method");
+        allow.map(|allow| worded.headers_mut().insert(axum::http::header::ALLOW, allow));
+        worded
+    } else {
+        answered
+    };
+    answer::harden(response.headers_mut());
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    note(&inner, &method, route, response.status(), start.elapsed(), peer);
+    response
+}
+
+fn note(inner: &Inner, method: &Method, route: &str, status: StatusCode, took: Duration, peer: Option<Peer>) {
+    inner.traffic.count(method, route, status, took);
+    let peer = peer.map(|peer| peer.remote.ip().to_canonical().to_string()).unwrap_or_default();
+    let (status, ms) = (status.as_u16(), crate::probe::milliseconds(took));
+    if status >= 500 || matches!(status, 401 | 403 | 421 | 429) {
+        tracing::warn!(%method, route, status, duration_ms = ms, peer, "request");
+    } else if *method == Method::POST {
+        tracing::info!(%method, route, status, duration_ms = ms, peer, "request");
+    } else {
+        tracing::debug!(%method, route, status, duration_ms = ms, peer, "request");
+    }
+}
+
+/// Why a request is not let in, if it is not.
+fn refusal(inner: &Inner, request: &Request, peer: Option<Peer>) -> Option<Response> {
+    let headers = request.headers();
+    let no = |status, code, message| Some(answer::problem(headers, status, code, message));
+    let Some(peer) = peer else {
+        return no(StatusCode::BAD_REQUEST, "usage", "the request came over no connection");
+    };
+    let Some(host) = access::host(request.uri(), headers) else {
+        return no(StatusCode::BAD_REQUEST, "usage", "the request names no host, or several");
+    };
+    if !access::is_ours(&host, peer.local.ip(), &inner.options.allowed_hosts) {
+        let message = "this server does not go by that name; --allowed-host names further ones";
+        return no(StatusCode::MISDIRECTED_REQUEST, "misdirected", message);
+    }
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && !access::is_same_origin(headers, &host, inner.speaks_tls()) {
+        return no(StatusCode::FORBIDDEN, "origin", "the request comes from a page of somebody else");
+    }
+    if is_open(request.uri().path()) || inner.setup().token.is_none() {
+        return None;
+    }
+    authenticate(inner, request, peer.remote.ip()).err()
+}
+
+/// Whether a path needs no token.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/login") || path.starts_with("/assets/")
+}
+
+/// Looks at the token or the cookie of a request.
+fn authenticate(inner: &Inner, request: &Request, address: IpAddr) -> Result<(), Response> {
+    let headers = request.headers();
+    if let Some(given) = access::bearer(headers) {
+        return check_token(inner, given, address).map_err(|wait| match wait {
+            Some(wait) => too_many(headers, wait),
+            None => unauthorised(headers, "the token is wrong"),
+        });
+    }
+    let cookie = access::cookie(headers, cookie_name(inner));
+    if cookie.is_some_and(|cookie| inner.sessions.knows(cookie)) {
+        return Ok(());
+    }
+    if answer::wants_html(headers) && *request.method() == Method::GET {
+        let back = answer::way_back(request.uri().path());
+        return Err(answer::see_other(&format!("/login?return={}", encoded(back))));
+    }
+    Err(unauthorised(headers, "a token is needed: Authorization: Bearer"))
+}
+
+/// Whether it is the token. An error says how long to wait, or nothing if it is wrong.
+pub(super) fn check_token(inner: &Inner, given: &str, address: IpAddr) -> Result<(), Option<Duration>> {
+    let wait = inner.throttle.wait(address);
+    if !wait.is_zero() {
+        return Err(Some(wait));
+    }
+    if inner.setup().token.is_some_and(|token| token.is(given)) {
+        return Ok(());
+    }
+    inner.throttle.wrong(address);
+    inner.traffic.refused_tokens.inc();
+    Err(None)
+}
+
+/// The name of the session's cookie. Under TLS one that the browser keeps others from setting.
+pub(super) fn cookie_name(inner: &Inner) -> &'static str {
+    if inner.speaks_tls() { "__Host-boothds_session" } else { "boothds_session" }
+}
+
+fn unauthorised(headers: &HeaderMap, message: &str) -> Response {
+    let mut response = answer::problem(headers, StatusCode::UNAUTHORIZED, "unauthorized", message);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"boothds\""));
+    response
+}
+
+fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
+    let message = "too many wrong tokens from this address; wait a moment";
+    let mut response = answer::problem(headers, StatusCode::TOO_MANY_REQUESTS, "throttled", message);
+    response.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
+    response
+}
+
+/// A path as the value of a query.
+fn encoded(path: &str) -> String {
+    url::form_urlencoded::byte_serialize(path.as_bytes()).collect()
+}

@@ -1,0 +1,11 @@
+//! `boothds serve`: the built binary, asked over real HTTP.
+
+mod access;
+mod document;
+mod hostile;
+mod lifecycle;
+mod metrics;
+mod reload;
+mod served;
+mod tls;
+mod watch;

@@ -1,0 +1,153 @@
+//! TLS from files: what is shown, what is refused, and a certificate that is renewed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use super::served::{Served, TOKEN, replace, until};
+use crate::fixture::World;
+use crate::support::certificates::{Certificate, ca_file, files};
+use crate::support::cli::Cli;
+use crate::support::process::{self, Signal, User};
+use crate::support::scratch;
+
+/// A certificate and key of one's own to change.
+struct Files {
+    _folder: tempfile::TempDir,
+    certificate: std::path::PathBuf,
+    key: std::path::PathBuf,
+}
+
+fn copies(of: Certificate) -> Files {
+    let folder = scratch::folder("serve-tls");
+    let (certificate, key) = (folder.path().join("server.crt"), folder.path().join("server.key"));
+    let (from, from_key) = files(of);
+    fs::copy(from, &certificate).unwrap();
+    fs::copy(from_key, &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    Files { _folder: folder, certificate, key }
+}
+
+fn cli(world: &World, files: &Files) -> Cli {
+    world
+        .cli(["serve"])
+        .arg("--tls-cert")
+        .arg(&files.certificate)
+        .arg("--tls-key")
+        .arg(&files.key)
+        .env("BOOTHDS_SERVE_TOKEN", TOKEN)
+}
+
+/// The subject of the certificate that is shown, with the protocol.
+fn shown(port: u16) -> String {
+    let mut command = process::command(process::find("openssl"), Signal::KILL, User::Own);
+    command.args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-alpn", "h2,http/1.1"]);
+    let output = process::run(command, b"", Duration::from_secs(60));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn stats_reads_a_service_over_tls_and_trusts_no_other() {
+    let world = World::sqlite();
+    let files = copies(Certificate::TrustedByCa);
+    let served = Served::start(&cli(&world, &files));
+    let stats = |ca: &std::path::Path| {
+        Cli::new(["stats", "--json", "--endpoint", &format!("https://localhost:{}", served.port)])
+            .env("BOOTHDS_SERVE_TOKEN", TOKEN)
+            .env("SSL_CERT_FILE", ca)
+            .run()
+    };
+    assert_eq!(stats(&ca_file()).expect_code(0).json()["status"], "success");
+    let other = files_of_another();
+    assert!(stats(&other).expect_code(5).stderr.contains("certificate"), "an unknown authority");
+    assert!(shown(served.port).contains("ALPN protocol: http/1.1"));
+    // Who speaks without TLS is not answered in HTTP, and harms nobody.
+    assert!(!served.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").contains("HTTP/1.1 200"));
+    assert_eq!(stats(&ca_file()).code, Some(0));
+}
+
+fn files_of_another() -> std::path::PathBuf {
+    files(Certificate::SelfSigned).0
+}
+
+#[test]
+fn under_tls_the_cookie_is_for_this_host_alone() {
+    let world = World::sqlite();
+    let served = Served::start(&cli(&world, &copies(Certificate::TrustedByCa)));
+    let client = boothds_client();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("https://localhost:{}", served.port);
+        let answer = client.post(format!("{url}/login")).body(format!("token={TOKEN}"));
+        let answer = answer.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(cookie.starts_with("__Host-boothds_session=") && cookie.ends_with("; Secure"), "{cookie}");
+        // A page without TLS is not one of ours.
+        let form = client.post(format!("{url}/api/debug/performance")).bearer_auth(TOKEN);
+        let foreign =
+            form.header("origin", format!("http://localhost:{}", served.port)).send().await.unwrap();
+        assert_eq!(foreign.status(), 403);
+    });
+}
+
+/// A client that trusts the tests' authority.
+fn boothds_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ca = reqwest::Certificate::from_pem(&fs::read(ca_file()).unwrap()).unwrap();
+    let builder = reqwest::Client::builder().tls_certs_only([ca]).no_proxy();
+    builder.redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
+    let world = World::sqlite();
+    let files = copies(Certificate::TrustedByCa);
+    let served = Served::start(&cli(&world, &files));
+    let issuer = |port| shown(port).lines().find(|line| line.starts_with("issuer=")).unwrap().to_owned();
+    let before = issuer(served.port);
+    let (certificate, key) = crate::support::certificates::files(Certificate::SelfSigned);
+    // The key comes first, and fits nothing yet.
+    replace(&files.key, &fs::read_to_string(key).unwrap());
+    served.running.wait_for_stderr("what was read before stays in force");
+    assert_eq!(issuer(served.port), before);
+    replace(&files.certificate, &fs::read_to_string(certificate).unwrap());
+    served.running.wait_for_stderr("the certificate was read anew");
+    until("it is shown", || issuer(served.port) != before);
+    replace(&files.certificate, "nonsense");
+    until("it is refused", || served.running.wait_for_stderr("INFO").contains("holds no certificate in PEM"));
+    assert_ne!(issuer(served.port), before);
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let world = World::sqlite();
+    let good = copies(Certificate::TrustedByCa);
+    let other = copies(Certificate::SelfSigned);
+    let nowhere = good.certificate.with_file_name("nowhere");
+    let empty = good.certificate.with_file_name("empty");
+    fs::write(&empty, "").unwrap();
+    for (certificate, key, code, said) in [
+        (&nowhere, &good.key, 9, "cannot read the certificate"),
+        (&good.certificate, &nowhere, 9, "cannot read the key"),
+        (&empty, &good.key, 3, "holds no certificate in PEM"),
+        (&good.certificate, &empty, 3, "holds no private key in PEM"),
+        (&good.key, &good.key, 3, "holds no certificate in PEM"),
+        (&good.certificate, &other.key, 3, "cannot be used with the key in"),
+    ] {
+        let files = [("--tls-cert", certificate), ("--tls-key", key)];
+        let cli = files.iter().fold(world.cli(["serve"]), |cli, (flag, file)| cli.arg(*flag).arg(file));
+        let ran = cli.run().expect_code(code);
+        assert!(ran.stderr.contains(said) && ran.stderr.contains("hint: "), "{said}: {ran:?}");
+        assert!(!ran.stderr.contains("PRIVATE KEY"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_key_that_everybody_can_read_is_warned_of() {
+    let world = World::sqlite();
+    let files = copies(Certificate::TrustedByCa);
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
+    let served = Served::start(&cli(&world, &files));
+    let log = served.end(Signal::TERM).expect_code(0).stderr;
+    assert!(log.contains("server.key can be read by every user of this machine: chmod o= "), "{log}");
+}
