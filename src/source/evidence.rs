@@ -31,6 +31,8 @@ pub enum Evidence {
 /// What a PostgreSQL server's catalogue says, and what the roles see.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// The database's name.
+    pub database: String,
     /// The roles that are judged, the login first.
     pub actors: Vec<Actor>,
     /// The tables and views in scope, the probed one first.
@@ -39,7 +41,8 @@ pub struct Facts {
     pub functions: Vec<Function>,
     /// Whether the functions are those that the service credential was told, which asked for both.
     pub functions_of_service: bool,
-    /// Functions that run with their owner's rights and can be called by an actor; with [`RlsScope::All`].
+    /// Functions that run with their owner's rights and can be called by an actor: those that return rows of a relation
+    /// in scope, with [`RlsScope::All`] every one.
     pub definers: Vec<Definer>,
     /// What was seen; the failure if looking ended early, so that nothing is known by sight.
     pub sights: Option<Result<Vec<Sight>, Failure>>,
@@ -101,7 +104,7 @@ pub struct Actor {
     pub is_super: bool,
     /// `BYPASSRLS`.
     pub bypass: bool,
-    /// `CREATEROLE` or `REPLICATION`, by which it can get at everything.
+    /// `CREATEROLE`, `REPLICATION` or the server's files, by which it can get at everything.
     pub powers: bool,
     /// Whether the login may switch to it.
     pub settable: bool,
@@ -118,7 +121,8 @@ pub struct Relation {
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// Why it is in scope: 0 the probed table, 1 a partition of it, 2 a view, 3 another table.
+    /// Why it is in scope: 0 the probed table; 1 its partitions and children, and the tables that it or they are a part
+    /// of; 2 a view, or a table with a rule that reads one of these; 3 another table.
     pub rank: u8,
     /// `pg_class.relkind`.
     pub kind: String,
@@ -177,9 +181,11 @@ pub struct Policy {
     pub using: Option<String>,
     /// Its `WITH CHECK`.
     pub check: Option<String>,
+    /// It compares with an `=` or goes through a cast of somebody's own, which the text does not always show.
+    pub opaque: bool,
 }
 
-/// A function without arguments that a policy may call.
+/// A function that a policy may call.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Function {
     /// Schema and name.
@@ -188,7 +194,7 @@ pub struct Function {
     pub language: String,
     /// The type of what it returns.
     pub returns: String,
-    /// The beginning of its source.
+    /// Its source; empty if more than that decides what it does: arguments, settings, or a source too long to be sent.
     pub body: String,
 }
 
@@ -199,6 +205,8 @@ pub struct Definer {
     pub name: String,
     /// Who may call it.
     pub actors: Vec<usize>,
+    /// It returns rows of a relation in scope.
+    pub rows: bool,
 }
 
 /// What an actor saw of a relation.
@@ -227,6 +235,9 @@ pub struct Sight {
 pub struct RestSight {
     /// With the anon key: any row. With the service key: a row of another tenant.
     pub seen: RestSeen,
+    /// With the anon key: how many rows the server's planner expects; nothing when it did not say. It expects none only
+    /// where it knows that there can be none, such as where no policy applies; otherwise one at least.
+    pub expected: Option<u64>,
     /// With the service key: whether the tenant has rows.
     pub own: Option<bool>,
     /// With the service key: whether there are rows with the id of the application database instead.

@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 
 use super::evidence::{RestSeen, RestSight};
 use super::{Answer, Question};
@@ -25,6 +27,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
 const APIKEY: HeaderName = HeaderName::from_static("apikey");
 const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The HTTP clients, each made when first needed (3 ms of processor time) and then shared.
 #[derive(Clone, Debug)]
@@ -124,11 +127,19 @@ impl Project<'_> {
         let column = question.tenant_column.as_str();
         let any = [("select", column), ("limit", "1")];
         if role == Role::Anon {
-            return RestSight { seen: self.seen(question, &any).await, ..RestSight::default() };
+            let planned = (PREFER, HeaderValue::from_static("count=planned"));
+            return match self.get_with(question, &any, Some(planned)).await {
+                Ok(reply) => RestSight {
+                    seen: self.shown(question, &reply),
+                    expected: total(&reply.headers),
+                    ..RestSight::default()
+                },
+                Err(failure) => RestSight { seen: failed(&failure), ..RestSight::default() },
+            };
         }
         let others = format!("neq.{}", question.tenant_id);
         let seen = self.seen(question, &[("select", column), (column, &others), ("limit", "1")]).await;
-        let mut sight = RestSight { seen, own: answer.rows.map(|rows| rows > 0), application: None };
+        let mut sight = RestSight { seen, own: answer.rows.map(|rows| rows > 0), ..RestSight::default() };
         if sight.own == Some(false) && question.application_id != question.tenant_id {
             let filter = format!("eq.{}", question.application_id);
             let seen = self.seen(question, &[("select", column), (column, &filter), ("limit", "1")]).await;
@@ -138,28 +149,45 @@ impl Project<'_> {
     }
 
     async fn seen(&self, question: &Question, query: &[(&str, &str)]) -> RestSeen {
-        let reply = match self.get(question, query).await {
-            Ok(reply) => reply,
-            Err(failure) => return RestSeen::Failed(failure.to_string()),
-        };
+        match self.get(question, query).await {
+            Ok(reply) => self.shown(question, &reply),
+            Err(failure) => failed(&failure),
+        }
+    }
+
+    fn shown(&self, question: &Question, reply: &Reply) -> RestSeen {
         let answer = judge(reply.status, &reply.headers, &reply.body, Role::Service, self.key);
         match answer.outcome {
             Ok(()) => first_tenant(&reply.body, question.tenant_column.as_str()),
             Err(failure) if failure.class == FailureClass::Grant => RestSeen::Refused,
-            Err(failure) => RestSeen::Failed(failure.to_string()),
+            Err(failure) => failed(&failure),
         }
     }
 
     async fn get(&self, question: &Question, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+        self.get_with(question, query, None).await
+    }
+
+    async fn get_with(
+        &self,
+        question: &Question,
+        query: &[(&str, &str)],
+        header: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<Reply, Failure> {
         let secrets = std::slice::from_ref(self.key);
         let client = self.clients.for_address(self.base)?;
-        let headers = headers(self.key, self.kind, question)?;
+        let mut headers = headers(self.key, self.kind, question)?;
+        headers.extend(header);
         let url = self.base.table(question.table.name.as_str(), query);
         let failed = |error: reqwest::Error| diagnosis::http(&error, secrets);
         let mut response = client.get(url).headers(headers).send().await.map_err(failed)?;
         let body = read(&mut response).await.map_err(failed)?;
         Ok(Reply { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
+}
+
+fn failed(failure: &Failure) -> RestSeen {
+    RestSeen::Failed(failure.to_string())
 }
 
 /// Whose the first row of a list is.
@@ -174,6 +202,11 @@ fn first_tenant(body: &[u8], column: &str) -> RestSeen {
         // A row all the same, whatever became of its column.
         Some(_) => RestSeen::Row,
     }
+}
+
+/// The number of rows behind a list of some: `*/0`, `0-0/7`; or `*` when it is not said.
+fn total(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_RANGE)?.to_str().ok()?.rsplit_once('/')?.1.trim().parse().ok()
 }
 
 /// The headers that show a key, marked so that nothing prints them.

@@ -18,6 +18,7 @@ mod keys;
 mod layering;
 mod manager;
 mod postgres_source;
+mod rls_attacks;
 mod rls_generated;
 mod rls_postgres;
 mod rls_supabase;

@@ -17,7 +17,38 @@ const VISIBLE: &[&str] = &["rls.visible-without-claims"];
 const CASES: &[(&str, &str, &str, &[&str])] = &[
     ("no_rls", "", X, VISIBLE),
     ("no_policy", "alter table T enable row level security", E, &[]),
-    ("by_claim", "alter table T enable row level security; create policy p on T using (CLAIM)", E, &[]),
+    ("by_claim", "alter table T enable row level security; create policy p on T using (CLAIM)", U, &[]),
+    (
+        "claim_signed_in",
+        "alter table T enable row level security; create policy p on T to authenticated using (CLAIM)",
+        E,
+        &[],
+    ),
+    // What leaks later, or to whoever sends a header, looks the same today as what does not.
+    (
+        "published",
+        "alter table T add published boolean; alter table T enable row level security; create policy p on T using (published)",
+        U,
+        &[],
+    ),
+    (
+        "header",
+        "alter table T enable row level security; create policy p on T using (tenant_id = (nullif(current_setting('request.headers', true), '')::json ->> 'x-tenant')::uuid)",
+        U,
+        &[],
+    ),
+    (
+        "shut",
+        "alter table T enable row level security; create policy p on T using (true); create policy q on T as restrictive to anon using (false)",
+        E,
+        &[],
+    ),
+    (
+        "role_in_claims",
+        "alter table T enable row level security; create policy p on T using (auth.jwt() ->> 'role' = 'service_role')",
+        U,
+        &[],
+    ),
     ("all_true", "alter table T enable row level security; create policy p on T using (true)", X, VISIBLE),
     (
         "beside",
@@ -28,7 +59,7 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     (
         "restricted",
         "alter table T enable row level security; create policy p on T using (true); create policy q on T as restrictive using (CLAIM)",
-        E,
+        U,
         &[],
     ),
     (
@@ -59,7 +90,7 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     ("column_grant", "revoke all on T from anon; grant select (id) on T to anon", U, &[]),
     (
         "forced",
-        "alter table T enable row level security; alter table T force row level security; create policy p on T using (CLAIM)",
+        "alter table T enable row level security; alter table T force row level security; create policy p on T to authenticated using (CLAIM)",
         E,
         &[],
     ),
@@ -67,6 +98,12 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     (
         "own_only",
         "delete from T where tenant_id <> 'TENANT_A'; alter table T enable row level security",
+        E,
+        &[],
+    ),
+    (
+        "own_only_claim",
+        "delete from T where tenant_id <> 'TENANT_A'; alter table T enable row level security; create policy p on T using (CLAIM)",
         U,
         &[],
     ),

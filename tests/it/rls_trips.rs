@@ -47,6 +47,10 @@ fn row_level_security_adds_at_most_two_round_trips_and_mostly_one() {
     assert_eq!(trips(&cluster, &usual, "visitor", A, &[]), [3, 3]);
     assert_eq!(trips(&cluster, &usual, "visitor", A, &["--role", "service"]), [3]);
     assert_eq!(trips(&cluster, &usual, "visitor", A, &["--role", "anon"]), [3]);
+    // A computed column, and the text of a function with its owner's rights that has no row of the table.
+    let functions = "create function label(accounts) returns text language sql stable as 'select $1.name';
+        create function now_then() returns text language sql security definer as $$ select 'x' $$;";
+    assert_eq!(trips(&cluster, &database(&cluster, functions), "visitor", A, &[]), [3, 3]);
     let at_most_two = |sql: &str, login: &str, id: &str, args: &[&str]| {
         let database = database(&cluster, sql);
         let trips = trips(&cluster, &database, login, id, args);
@@ -65,6 +69,20 @@ fn row_level_security_adds_at_most_two_round_trips_and_mostly_one() {
     at_most_two(elsewhere, "astray", A, &[]);
     at_most_two("", "switcher", "cccccccc-0000-4000-8000-000000000003", &[]);
     at_most_two("", "god", A, &["--rls", "all"]);
+    at_most_two("create table base (tenant_id uuid); alter table accounts inherit base;", "visitor", A, &[]);
+    at_most_two(
+        "create table box (n int); create rule r as on insert to box do instead select * from accounts;
+         grant insert on box to anon;",
+        "visitor",
+        A,
+        &[],
+    );
+    at_most_two(
+        "create function every() returns setof accounts language sql stable security definer as 'select * from accounts';",
+        "visitor",
+        A,
+        &[],
+    );
     at_most_two(
         "alter table accounts alter tenant_id drop not null; create table child () inherits (accounts);",
         "visitor",

@@ -259,6 +259,11 @@ impl Parser<'_> {
                     self.at -= 1;
                     return None;
                 }
+                // No columns, unless in quotes.
+                "user" | "session_user" | "system_user" | "localtime" | "localtimestamp" => {
+                    Expression::Opaque
+                }
+                word if word.starts_with("current_") && word != "current_setting" => Expression::Opaque,
                 _ => return self.name(word),
             },
             Token::Quoted(name) => return self.name(name),

@@ -1,9 +1,9 @@
 //! What a policy's expression comes to for a row of another tenant, by the claims of who asks.
 //!
 //! Values are not computed but followed: the tenant column of a foreign row is [`Value::Foreign`], a claim that names
-//! the tenant is [`Value::Own`] where it is present, and everything that is not known is [`Value::Unknown`]. A truth is
-//! the set of what may come out; "no row is let through" holds only if true is not in it, whatever the unknown parts
-//! are. An expression is looked at for every combination of present and missing claims: callers differ in them.
+//! the tenant is [`Value::Own`] where it is present (for a stranger and a row of this tenant the other way round), and
+//! everything that is not known is [`Value::Unknown`]. A truth is the set of what may come out; "no row is let through"
+//! holds only if true is not in it, whatever the unknown parts are. An expression is looked at for every combination of present and missing claims: callers differ in them.
 
 use super::expression::{Expression, parse_body};
 use super::truth::Truth;
@@ -15,9 +15,9 @@ enum Value {
     Null,
     /// A setting that nobody has set: null or the empty text, by what happened on the connection before.
     Unset,
-    /// The tenant of the row: another one, and not null.
+    /// Another tenant's id, and not null.
     Foreign,
-    /// This tenant's id, out of a claim.
+    /// This tenant's id.
     Own,
     Text(String),
     Number(String),
@@ -47,7 +47,8 @@ pub(super) struct Context<'a> {
     pub(super) functions: &'a [Function],
 }
 
-/// Which of [`Context::paths`] are present, a bit each.
+/// Which of [`Context::paths`] are present, a bit each; and in the bit above them whether the settings of one claim each
+/// (`request.jwt.claim.…`) are set too, as PostgREST did before release 12.
 pub(super) type Present = u32;
 
 /// More claims than this are not combined with each other.
@@ -58,17 +59,18 @@ const CALLS: u8 = 3;
 impl Context<'_> {
     /// Every combination of present claims, the one without any first; `None` when there are too many.
     pub(super) fn combinations(&self) -> Option<std::ops::Range<Present>> {
-        (self.paths.len() <= PATHS).then(|| 0..1 << self.paths.len())
+        (self.paths.len() <= PATHS).then(|| 0..2 << self.paths.len())
     }
 
     /// What the condition comes to for a row of another tenant.
     pub(super) fn truth(&self, expression: &Expression, present: Present) -> Truth {
-        World { context: self, present, row: Value::Foreign }.truth(expression, CALLS)
+        World { context: self, present, row: Value::Foreign, caller: Value::Own }.truth(expression, CALLS)
     }
 
-    /// What the condition comes to for a row of this tenant and somebody without any claim, who is no tenant.
-    pub(super) fn truth_for_nobody(&self, expression: &Expression) -> Truth {
-        World { context: self, present: 0, row: Value::Own }.truth(expression, CALLS)
+    /// What the condition comes to for a row of this tenant and somebody of another one, or of none: the same turned
+    /// round, but for constants.
+    pub(super) fn truth_for_strangers(&self, expression: &Expression, present: Present) -> Truth {
+        World { context: self, present, row: Value::Own, caller: Value::Foreign }.truth(expression, CALLS)
     }
 }
 
@@ -77,6 +79,8 @@ struct World<'a> {
     present: Present,
     /// Whose row it is.
     row: Value,
+    /// Whom the claims name, where they do.
+    caller: Value,
 }
 
 impl World<'_> {
@@ -165,6 +169,9 @@ impl World<'_> {
                 {
                     value
                 }
+                (Value::Foreign, Value::Text(empty)) if empty.is_empty() && self.caller == Value::Foreign => {
+                    Value::Foreign
+                }
                 (Value::Text(text), Value::Text(empty)) if empty.is_empty() && !text.is_empty() => {
                     Value::Text(text)
                 }
@@ -211,6 +218,7 @@ impl World<'_> {
             "request.jwt.claim" => Value::Unset,
             _ => match name.strip_prefix("request.jwt.claim.") {
                 None => Value::Unknown,
+                Some(_) if self.present & (1 << self.context.paths.len()) == 0 => Value::Unset,
                 Some(claim) => {
                     let path = [claim.to_owned()];
                     match self.leaf(&path) {
@@ -242,7 +250,7 @@ impl World<'_> {
             return Value::Text(role.to_owned());
         }
         match self.context.paths.iter().position(|known| known == path) {
-            Some(at) if self.present & (1 << at) != 0 => Value::Own,
+            Some(at) if self.present & (1 << at) != 0 => self.caller.clone(),
             Some(_) => Value::Null,
             None => Value::Unknown,
         }
@@ -261,11 +269,11 @@ impl World<'_> {
             Value::Raw(path) if text => Value::Raw(path),
             Value::Claims(path) if matches!(kind, "json" | "jsonb") => Value::Claims(path),
             // Two ids must not become one: `'01'::bigint` and `'1'::bigint` are.
-            Value::Foreign if text || self.keeps_apart(kind) => Value::Foreign,
-            Value::Own if text || self.keeps_apart(kind) => Value::Own,
+            Value::Foreign if text && self.is_plain() || self.keeps_apart(kind) => Value::Foreign,
+            Value::Own if text && self.is_plain() || self.keeps_apart(kind) => Value::Own,
             // The keys of a path, which only `#>>` takes.
             Value::Text(id) if text || kind == "text[" => Value::Text(id),
-            Value::Text(id) if kind == "uuid" => Value::Text(id.to_ascii_lowercase()),
+            Value::Text(id) if kind == "uuid" && is_hyphenated(&id) => Value::Text(id.to_ascii_lowercase()),
             Value::Text(number) if matches!(kind, "bigint" | "integer") => Value::Number(number),
             Value::Text(word) if kind == "boolean" => match word.as_str() {
                 "true" | "t" => Value::Truth(Truth::TRUE),
@@ -276,6 +284,15 @@ impl World<'_> {
             Value::Number(number) if matches!(kind, "bigint" | "integer") => Value::Number(number),
             _ => Value::Unknown,
         }
+    }
+
+    /// Whether the column is of a type of which two ids are never the same to a comparison, nor in their text. They can
+    /// be in a collation or type that does not tell `a` from `A`, and in a type with a cast of its owner's.
+    fn is_plain(&self) -> bool {
+        let kind = self.context.column_type;
+        let plain = ["uuid", "text", "bigint", "integer", "smallint", "numeric", "character varying"];
+        plain.contains(&kind)
+            || ["numeric(", "character varying(", "character("].iter().any(|start| kind.starts_with(start))
     }
 
     fn keeps_apart(&self, kind: &str) -> bool {
@@ -305,8 +322,12 @@ impl World<'_> {
             }
             ("=", left, right) => Value::Truth(self.equal(left, right)),
             ("<>", left, right) => Value::Truth(self.equal(left, right).not()),
-            ("<=" | ">=", Value::Foreign, Value::Foreign) => Value::Truth(Truth::TRUE),
-            ("<" | ">", Value::Foreign, Value::Foreign) => Value::Truth(Truth::FALSE),
+            ("<=" | ">=", Value::Foreign, Value::Foreign) if self.row == Value::Foreign => {
+                Value::Truth(Truth::TRUE)
+            }
+            ("<" | ">", Value::Foreign, Value::Foreign) if self.row == Value::Foreign => {
+                Value::Truth(Truth::FALSE)
+            }
             ("<" | ">" | "<=" | ">=", Value::Null, _) | ("<" | ">" | "<=" | ">=", _, Value::Null) => {
                 Value::Null
             }
@@ -328,19 +349,16 @@ impl World<'_> {
     fn equal(&self, left: &Value, right: &Value) -> Truth {
         match (left, right) {
             (Value::Null, _) | (_, Value::Null) => Truth::NULL,
-            (Value::Foreign, Value::Foreign) | (Value::Own, Value::Own) => Truth::TRUE,
-            (Value::Foreign, Value::Own) | (Value::Own, Value::Foreign) => Truth::FALSE,
+            // The column and itself.
+            (Value::Foreign, Value::Foreign) if self.row == Value::Foreign => Truth::TRUE,
+            // A claim and another, or one that is spelt in another way.
+            (Value::Foreign, Value::Foreign) | (Value::Own, Value::Own) => Truth::KNOWN,
+            (Value::Foreign, Value::Own) | (Value::Own, Value::Foreign) if self.is_plain() => Truth::FALSE,
             (Value::Foreign, Value::Text(id) | Value::Number(id))
             | (Value::Text(id) | Value::Number(id), Value::Foreign)
-                if self.is_own(id) =>
+                if self.is_own(id) && self.is_plain() =>
             {
                 Truth::FALSE
-            }
-            (Value::Own, Value::Text(id) | Value::Number(id))
-            | (Value::Text(id) | Value::Number(id), Value::Own)
-                if self.is_own(id) =>
-            {
-                Truth::TRUE
             }
             (Value::Own, Value::Text(empty)) | (Value::Text(empty), Value::Own) if empty.is_empty() => {
                 Truth::FALSE
@@ -365,6 +383,15 @@ impl World<'_> {
         let tenant = self.context.tenant;
         id == tenant || self.context.column_type == "uuid" && id.eq_ignore_ascii_case(tenant)
     }
+}
+
+/// Whether it is a UUID as PostgreSQL writes it; it reads it in braces and with other hyphens too.
+fn is_hyphenated(id: &str) -> bool {
+    id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// The claim that Supabase lets users change themselves.
@@ -540,6 +567,6 @@ mod tests {
             .unwrap()
             .filter(|present| context.truth(&parse(text), *present).passes())
             .collect();
-        assert_eq!(passing, [1]);
+        assert_eq!(passing, [1, 5]);
     }
 }

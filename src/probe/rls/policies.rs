@@ -91,7 +91,7 @@ impl<'a> Policies<'a> {
         } else {
             policy.using.as_ref()
         };
-        text.map(|text| parse(text))
+        text.map(|text| if policy.opaque { Expression::Opaque } else { parse(text) })
     }
 
     /// What they say about a deed to rows of other tenants.
@@ -129,11 +129,11 @@ impl<'a> Policies<'a> {
             if sum.may_pass() && unclear.is_none() {
                 unclear = Some(cause(&|one| truth(one).may_pass()));
             }
-        }
-        // To somebody without claims the tenant's own rows are foreign.
-        let nobody = |one: &Expression| self.context.truth_for_nobody(one);
-        if unclear.is_none() && together(&nobody).may_pass() {
-            unclear = Some(cause(&|one| nobody(one).may_pass()));
+            // To strangers, and to somebody without claims, the tenant's own rows are foreign.
+            let strange = |one: &Expression| self.context.truth_for_strangers(one, present);
+            if unclear.is_none() && together(&strange).may_pass() {
+                unclear = Some(cause(&|one| strange(one).may_pass()));
+            }
         }
         unclear.map_or(Said::Kept, Said::Unclear)
     }

@@ -30,7 +30,8 @@ pub(super) fn judge(
     let mut by_anon = Vec::new();
     match anon {
         Some(Ok(facts)) => {
-            by_anon.push(Login { facts, question, service: of_service, is_anon: true }.anon(findings))
+            by_anon.push(Login { facts, question, service: of_service, is_anon: true }.anon(findings));
+            by_anon.extend(of_service.and_then(|service| elsewhere(service, facts)));
         }
         Some(Err(failure)) => by_anon.push(not_asked(failure)),
         None => {}
@@ -55,6 +56,26 @@ pub(super) fn judge(
         by_anon.into_iter().reduce(Verdict::worse).unwrap_or_else(|| untested("anon")),
         by_authenticated.unwrap_or_else(|| untested("authenticated")),
     )
+}
+
+/// What is not known because the two logins do not speak of the same table.
+fn elsewhere(service: &Facts, anon: &Facts) -> Option<Verdict> {
+    let (a, b) = (service.relations.first()?, anon.relations.first()?);
+    if service.database != anon.database {
+        let (service, anon) = (printable(&service.database), printable(&anon.database));
+        return Some(Verdict::unknown(format!(
+            "the anon credential logs in to the database `{anon}`, the service credential to `{service}`; one database \
+             for both would settle it"
+        )));
+    }
+    ((&a.schema, &a.name) != (&b.schema, &b.name)).then(|| {
+        Verdict::unknown(format!(
+            "the anon credential finds the table {} on its search_path, the service credential {}; the schema in \
+             BOOTHDS_PROBE_TABLE would settle it",
+            named(b),
+            named(a)
+        ))
+    })
 }
 
 fn not_asked(failure: &Failure) -> Verdict {
@@ -82,7 +103,7 @@ impl Login<'_> {
         let privileged = [
             (own.is_super, "SUPERUSER"),
             (own.bypass, "BYPASSRLS"),
-            (own.powers, "CREATEROLE or REPLICATION"),
+            (own.powers, "CREATEROLE, REPLICATION or access to the server's files"),
             (self.owns(), "owner of the table"),
         ];
         if let Some((_, why)) = privileged.iter().find(|(holds, _)| *holds) {
@@ -112,6 +133,14 @@ impl Login<'_> {
         if self.facts.actors.len() > ACTORS && verdict.state == RlsState::Enforced {
             return Verdict::unknown(format!(
                 "the login can switch to more than {ACTORS} roles; REVOKE some to settle it"
+            ));
+        }
+        let powers = self.facts.actors.iter().find(|actor| actor.powers);
+        if let (Some(actor), RlsState::Enforced) = (powers, verdict.state) {
+            return Verdict::unknown(format!(
+                "`{}` has CREATEROLE, REPLICATION or access to the server's files, and can give itself more; taking that \
+                 from it would settle it",
+                printable(&actor.name)
             ));
         }
         verdict
@@ -193,11 +222,22 @@ impl Login<'_> {
                 FindingCode::RlsForeignVisible,
                 "a row of another tenant is visible with this tenant's claims",
             ))
-        } else if is(without, |sight| sight.any) {
+        } else if is(without, |sight| sight.any) && !self.names_the_tenant(relation, actor) {
             Some((FindingCode::RlsVisibleWithoutClaims, "rows are visible without any claim"))
         } else {
             None
         }
+    }
+
+    /// Whether the anon credential stands for the tenant by itself: it sees the tenant's rows without a claim, and of the
+    /// rows of others, which are there, none. A login of the tenant's own is no audience that names nobody.
+    fn names_the_tenant(&self, relation: usize, actor: usize) -> bool {
+        let is_self = self.facts.actors.get(actor).is_some_and(|actor| actor.is_self);
+        let own_alone = |sight: &Sight| sight.own == Some(true) && sight.foreign == Some(false);
+        self.is_anon
+            && is_self
+            && self.sight(relation, actor, false).is_some_and(own_alone)
+            && self.foreign_rows_exist(relation)
     }
 
     /// One table and one role, by itself.
@@ -280,6 +320,11 @@ impl Login<'_> {
                 "reading with this tenant's claims fails (SQLSTATE {})",
                 printable(code)
             ));
+        }
+        if without.any == Some(true) {
+            return Verdict::unknown(
+                "the login sees this tenant's rows alone, but without any claim, so by something that is not known here",
+            );
         }
         if !nothing || with.any.is_none() {
             return Verdict::unknown("reading without claims fails, and what it would show is not known");

@@ -1,5 +1,6 @@
-//! What a role reaches besides the probed table: its partitions, the views over it, and with `--rls all` every other
-//! table with the tenant column, definer functions; and what it may write.
+//! What a role reaches besides the probed table: its partitions and what it is a part of, the views over these, definer
+//! functions that return their rows, with `--rls all` every other table with the tenant column and every definer
+//! function; and what it may write.
 
 use super::Verdict;
 use super::catalogue::bypasses;
@@ -9,6 +10,7 @@ use super::postgres::{Login, named};
 use crate::finding::{Finding, FindingCode};
 use crate::probe::report::RlsState;
 use crate::sanitize::printable;
+use crate::source::RlsScope;
 use crate::source::evidence::{Access, Actor, Relation};
 
 /// Relations beyond this number are left out of the answer (`catalogue.sql` asks for one more).
@@ -55,6 +57,13 @@ impl Reach<'_> {
                 printable(&self.actor.name)
             );
             found(findings, FindingCode::RlsDefinerFunction, message);
+            if definer.rows {
+                let own = std::mem::replace(verdict, Verdict::untested(""));
+                *verdict = own.worse(Verdict::unknown(format!(
+                    "{}() returns rows with its owner's rights; REVOKE EXECUTE on it to settle it",
+                    printable(&definer.name)
+                )));
+            }
         }
         let reads = self.probed.access.iter().any(|access| access.actor == self.number && access.read);
         if self.login.is_anon && self.actor.is_self && reads && verdict.state == RlsState::Enforced {
@@ -69,7 +78,7 @@ impl Reach<'_> {
         }
     }
 
-    /// A partition matters if it can be read directly.
+    /// A partition matters if it can be read directly, and so does what the table is a part of.
     fn partition(
         &self,
         number: usize,
@@ -83,7 +92,7 @@ impl Reach<'_> {
         let verdict = self.login.table(number, self.number, &mut Vec::new());
         if verdict.state == RlsState::Exposed {
             let message = format!(
-                "{}, a partition of {}, as `{}`: {}",
+                "{}, which shares rows with {}, as `{}`: {}",
                 named(relation),
                 named(self.probed),
                 printable(&self.actor.name),
@@ -102,10 +111,22 @@ impl Reach<'_> {
         access: &Access,
         findings: &mut Vec<Finding>,
     ) -> Option<Verdict> {
+        let subject = format!("{}, as `{}`", named(relation), printable(&self.actor.name));
+        if !matches!(relation.kind.as_str(), "v" | "m") {
+            // A table: writing to it sets off a rule, which reads with the rights of the table's owner.
+            let by_rule = (access.insert || access.update || access.delete).then(|| {
+                let message =
+                    format!("{subject}: a rule reads with the owner's rights when it is written to");
+                found(findings, FindingCode::RlsViewDefiner, message);
+                Verdict::unknown("a rule reads with its owner's rights; dropping it would settle it")
+            });
+            let in_scope = relation.has_column && self.login.question.scope == RlsScope::All;
+            let by_itself = in_scope.then(|| self.login.table(number, self.number, findings));
+            return by_rule.into_iter().chain(by_itself).reduce(Verdict::worse);
+        }
         if !access.read {
             return None;
         }
-        let subject = format!("{}, as `{}`", named(relation), printable(&self.actor.name));
         let seen = self.login.seen(number, self.number);
         if relation.kind == "m" {
             let message = format!("{subject}: a materialised view can be read, and can have no policies");

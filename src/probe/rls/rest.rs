@@ -1,8 +1,13 @@
-//! The judgement over REST, where no catalogue can be read: by sight alone.
+//! The judgement over REST, where no catalogue can be read: by sight, and by what the server's planner expects.
 //!
-//! The anon key names no tenant, so any tenant's row that it sees is exposed. That it sees nothing means something only
-//! if there is something to be seen: rows of other tenants, which the service key sees. `authenticated` would take a
-//! user's token, and is not tested.
+//! The anon key names no tenant, so any tenant's row that it sees is exposed. That it sees none of the rows that the
+//! service key sees says how things are now, with this request: a policy that goes by a flag, the time or a header may
+//! let through tomorrow, or with a header, what it holds back today. So it does not establish `enforced`. What does is
+//! that the planner, asked for its estimate (`Prefer: count=planned`), expects no row at all: it expects one at least
+//! unless it knows beforehand that there is none, which for a table that has rows means that no policy applies to the
+//! key. (PostgreSQL clamps every estimate to one row; `clamp_row_est` in its costsize.c.) It believes what functions
+//! say of themselves: one that reads a header and is declared IMMUTABLE deceives it. `authenticated` would take a user's
+//! token, and is not tested.
 
 use super::{Learnt, Verdict, found};
 use crate::finding::{Finding, FindingCode};
@@ -58,9 +63,23 @@ fn verdict(service: Option<&RestSight>, anon: &RestSight) -> Verdict {
         ),
         RestSeen::Failed(why) => Verdict::unknown(format!("the question with the anon key failed ({why})")),
         RestSeen::Nothing => match service {
-            Some(RestSight { seen: RestSeen::Row, .. }) => Verdict::new(
-                RlsState::Enforced,
-                "rows of other tenants are there, and none is visible with the anon key",
+            Some(RestSight { seen: RestSeen::Row, .. } | RestSight { own: Some(true), .. })
+                if anon.expected == Some(0) =>
+            {
+                Verdict::new(
+                    RlsState::Enforced,
+                    "rows are there, none is visible with the anon key, and the server knows beforehand that none is: no \
+                     policy applies to it",
+                )
+            }
+            Some(RestSight { seen: RestSeen::Row, .. }) if anon.expected.is_some() => Verdict::unknown(
+                "rows of other tenants are there, and none is visible with the anon key; but a policy applies to it, and \
+                 what that may let through with other rows or another header, REST does not tell: policies TO \
+                 authenticated alone, or a postgres:// data source, would settle it",
+            ),
+            Some(RestSight { seen: RestSeen::Row, .. }) => Verdict::unknown(
+                "rows of other tenants are there, and none is visible with the anon key; but whether a policy applies to \
+                 it, the server does not tell: a postgres:// data source would settle it",
             ),
             Some(RestSight { seen: RestSeen::Failed(why), .. }) => {
                 Verdict::unknown(format!("the question with the service key failed ({why})"))

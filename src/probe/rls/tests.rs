@@ -22,6 +22,7 @@ fn healthy() -> Facts {
         ..Sight::default()
     };
     Facts {
+        database: "house".to_owned(),
         actors: vec![actor("service", true), actor("anon", false)],
         relations: vec![Relation {
             schema: "public".to_owned(),
@@ -137,15 +138,22 @@ fn what_was_not_asked_is_not_judged() {
 #[test]
 fn over_rest_nothing_seen_means_something_only_where_something_is_hidden() {
     let question = Question::of_table("accounts", "tenant_id");
-    let sight = |seen, own| Ok(Evidence::Rest(RestSight { seen, own, application: None }));
-    let state = |service: RestSeen, own, anon: RestSeen| {
-        let (service, anon) = (sight(service, own), sight(anon, None));
+    let judged = |service: RestSeen, own, anon: RestSeen, expected| {
+        let service = RestSight { seen: service, own, ..RestSight::default() };
+        let anon = RestSight { seen: anon, expected, ..RestSight::default() };
+        let (service, anon) = (Ok(Evidence::Rest(service)), Ok(Evidence::Rest(anon)));
         judge(Kind::Supabase, &question, Some(&service), Some(&anon)).0.state
     };
+    let state = |service, own, anon| judged(service, own, anon, Some(0));
     assert_eq!(state(RestSeen::Row, Some(true), RestSeen::Nothing), RlsState::Enforced);
-    assert_eq!(state(RestSeen::Nothing, Some(true), RestSeen::Nothing), RlsState::Unknown);
+    assert_eq!(state(RestSeen::Row, None, RestSeen::Nothing), RlsState::Enforced);
+    assert_eq!(state(RestSeen::Nothing, Some(true), RestSeen::Nothing), RlsState::Enforced);
+    for expected in [None, Some(1), Some(7)] {
+        assert_eq!(judged(RestSeen::Row, Some(true), RestSeen::Nothing, expected), RlsState::Unknown);
+    }
+    assert_eq!(judged(RestSeen::Nothing, Some(true), RestSeen::Nothing, Some(1)), RlsState::Unknown);
     assert_eq!(state(RestSeen::Nothing, Some(false), RestSeen::Nothing), RlsState::Unknown);
-    assert_eq!(state(RestSeen::Shared, Some(true), RestSeen::Nothing), RlsState::Unknown);
+    assert_eq!(judged(RestSeen::Shared, Some(true), RestSeen::Nothing, None), RlsState::Unknown);
     assert_eq!(state(RestSeen::Row, None, RestSeen::Failed("x".to_owned())), RlsState::Unknown);
     assert_eq!(state(RestSeen::Row, None, RestSeen::Refused), RlsState::Unknown);
     assert_eq!(state(RestSeen::Row, None, RestSeen::Shared), RlsState::Unknown);

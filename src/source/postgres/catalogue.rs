@@ -40,7 +40,7 @@ pub(super) fn text(breadth: Breadth, role: Role, question: &Question, login: Opt
         if matches!(breadth, Breadth::Table | Breadth::Wide) { "catalogue" } else { "" },
         if matches!(breadth, Breadth::Functions | Breadth::Wide) { "functions" } else { "" },
         if breadth == Breadth::Wide { "wide" } else { "table" },
-        if question.scope == RlsScope::All { "all" } else { "" },
+        if question.scope == RlsScope::All { "all" } else { "near" },
         if role == Role::Anon { "anon" } else { "service" },
     ];
     let mut fits = true;
@@ -95,19 +95,16 @@ struct PolicyRow {
 
 /// What an answer in this breadth says, if it is whole: none of the documents is missing, and of the table alone only
 /// where there is nothing else.
-pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role, question: &Question) -> Option<Told> {
+pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role) -> Option<Told> {
     let identity = identity(documents)?;
     let actors: Vec<Actor> = document(documents, "actors")?;
     let rows: Vec<Row> = document(documents, "relations")?;
     let policies: Vec<PolicyRow> = document(documents, "policies")?;
     let functions = if breadth == Breadth::Wide { functions(documents)? } else { Vec::new() };
-    // They have no arguments.
+    // Those with arguments are not followed.
     let calls = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains("()"));
     let calls = policies.iter().any(|one| calls(&one.policy.using) || calls(&one.policy.check));
-    let definers = match (breadth, question.scope) {
-        (Breadth::Wide, RlsScope::All) => document(documents, "definers")?,
-        _ => Vec::new(),
-    };
+    let definers = if breadth == Breadth::Wide { document(documents, "definers")? } else { Vec::new() };
     let is_whole = match breadth {
         Breadth::Identity | Breadth::Functions => false,
         // A table may say that it has children when it had some once, never the other way round.
@@ -129,7 +126,8 @@ pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role, question
             ..row.relation
         });
     }
-    let mut facts = Facts { actors, relations, functions, definers, ..Facts::default() };
+    let database = identity.database.clone();
+    let mut facts = Facts { database, actors, relations, functions, definers, ..Facts::default() };
     // A superuser can become anybody, and is judged as itself.
     if role == Role::Anon && facts.actors.first()?.is_super {
         facts = facts.of_actors(&[0]);
@@ -146,7 +144,8 @@ pub(super) fn functions(documents: &Documents) -> Option<Vec<Function>> {
 /// Who is logged in, and where.
 pub(super) fn identity(documents: &Documents) -> Option<Identity> {
     let (place, user, session_user): (serde_json::Value, _, _) = document(documents, "who")?;
-    Some(Identity { place: place.to_string(), user, session_user })
+    let database = place.get(3)?.as_str()?.to_owned();
+    Some(Identity { place: place.to_string(), database, user, session_user })
 }
 
 fn document<T: DeserializeOwned>(documents: &Documents, word: &str) -> Option<T> {
@@ -179,7 +178,7 @@ mod tests {
                 "options": ["fillfactor=90"], "hasChildren": {children}, "hasColumn": true, "access": []}}]"#
             );
             [
-                ("who", r#"[[1], "a", "b"]"#.to_owned()),
+                ("who", r#"[[1, null, null, "house"], "a", "b"]"#.to_owned()),
                 (
                     "actors",
                     r#"[{"name": "a", "isSelf": true, "super": false, "bypass": false, "powers": false,
@@ -189,14 +188,13 @@ mod tests {
                 ("relations", relation),
                 ("policies", "[]".to_owned()),
                 ("functions", "[]".to_owned()),
+                ("definers", "[]".to_owned()),
                 ("above", above.to_owned()),
             ]
             .map(|(word, text)| (word.to_owned(), text))
             .into()
         };
-        let question = Question::of_table("t", "tenant_id");
-        let told =
-            |documents: &Documents, breadth| told(documents, breadth, Role::Service, &question).is_some();
+        let told = |documents: &Documents, breadth| told(documents, breadth, Role::Service).is_some();
         let is_told = |kind, children, above| told(&documents(kind, children, above), Breadth::Table);
         assert!(is_told("r", "false", "false"));
         assert!(
@@ -211,7 +209,12 @@ mod tests {
         }
         let mut wide: Documents = documents("p", "true", "true");
         assert!(told(&wide, Breadth::Wide));
-        wide.remove("functions");
+        for word in ["functions", "definers"] {
+            let mut cut = wide.clone();
+            cut.remove(word);
+            assert!(!told(&cut, Breadth::Wide), "{word}");
+        }
+        wide.insert("who".to_owned(), r#"[[1], "a", "b"]"#.to_owned());
         assert!(!told(&wide, Breadth::Wide));
         assert!(!told(&documents("r", "false", "false"), Breadth::Identity));
     }

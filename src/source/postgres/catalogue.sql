@@ -3,11 +3,15 @@
 -- was just made has nothing in its caches; so they are small, touch as few catalogues as they can, and follow each other
 -- by settings of the transaction. Only functions of pg_catalog are called. $TABLE, $COLUMN, $LOGIN are literals. Lines
 -- between `--[word` and `--]` are sent only to whom all the words fit: `anon` or `service`; `table` (the probed table
--- alone), `wide` (with what is beneath and above it) and beside it `all` (every table with the tenant column).
+-- alone), `wide` (with what is beneath and above it) and beside it `all` (every table with the tenant column) or `near`
+-- (no other).
 SELECT 'who' AS document, pg_catalog.json_build_array(pg_catalog.json_build_array(pg_catalog.pg_postmaster_start_time(),
     pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), pg_catalog.current_database(),
     pg_catalog.set_config('boothds.table',
-      coalesce(pg_catalog.to_regclass($TABLE)::pg_catalog.oid::pg_catalog.text, '0'), true)),
+      coalesce(pg_catalog.to_regclass($TABLE)::pg_catalog.oid::pg_catalog.text, '0'), true),
+    -- Whether other functions may take the place of those of pg_catalog.
+    pg_catalog.set_config('boothds.shadows', (pg_catalog.current_setting('search_path')
+      OPERATOR(pg_catalog.~*) ',.*pg_catalog')::pg_catalog.text, true)),
     current_user, session_user)::pg_catalog.text,
 --[table
   pg_catalog.set_config('boothds.scope', pg_catalog.concat('{', pg_catalog.current_setting('boothds.table'), '}'), true),
@@ -19,11 +23,13 @@ SELECT 'who' AS document, pg_catalog.json_build_array(pg_catalog.json_build_arra
 --]
   pg_catalog.set_config('search_path', 'pg_catalog', true);
 --[catalogue wide
+-- Down to partitions and children; and from all of these up, to whatever shows their rows under its own policies.
 WITH RECURSIVE
 family AS (
-  SELECT current_setting('boothds.table')::oid AS oid
+  SELECT current_setting('boothds.table')::oid AS oid, false AS parent
   UNION
-  SELECT i.inhrelid FROM family f JOIN pg_inherits i ON i.inhparent = f.oid
+  SELECT CASE f.oid WHEN i.inhrelid THEN i.inhparent ELSE i.inhrelid END, f.oid = i.inhrelid
+  FROM family f JOIN pg_inherits i ON i.inhparent = f.oid AND NOT f.parent OR i.inhrelid = f.oid
 ),
 above AS (
   SELECT oid FROM family
@@ -53,7 +59,9 @@ SELECT set_config('boothds.family', ARRAY(SELECT oid FROM family)::text, true),
 -- credential; and whatever the anon credential may switch to.
 SELECT 'actors' AS document, json_agg(x)::text, set_config('boothds.actors', array_agg(x.oid)::text, true) FROM (
   SELECT oid, rolname AS name, rolname = current_user AS "isSelf", rolsuper AS super, rolbypassrls AS bypass,
-    rolcreaterole OR rolreplication AS powers,
+    -- pg_read_server_files, pg_write_server_files, pg_execute_server_program.
+    rolcreaterole OR rolreplication OR pg_has_role(oid, 4569::oid, 'MEMBER') OR pg_has_role(oid, 4570::oid, 'MEMBER')
+      OR pg_has_role(oid, 4571::oid, 'MEMBER') AS powers,
     rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.switch')) AS settable,
 --]
 --[catalogue anon
@@ -74,7 +82,9 @@ SELECT 'actors' AS document, json_agg(x)::text, set_config('boothds.actors', arr
 SELECT 'relations' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relrowsecurity AS rls,
     c.relforcerowsecurity AS force, c.reloptions AS options, c.relhassubclass AS "hasChildren",
-    a.attnum IS NOT NULL AS "hasColumn", format_type(a.atttypid, a.atttypmod) AS type,
+    a.attnum IS NOT NULL AS "hasColumn",
+    CASE WHEN (SELECT to_jsonb(k) -> 'collisdeterministic' = 'false' FROM pg_collation k WHERE k.oid = a.attcollation)
+      THEN 'nondeterministic ' ELSE '' END || format_type(a.atttypid, a.atttypmod) AS type,
 --]
 --[catalogue table
     0 AS rank,
@@ -106,17 +116,24 @@ SELECT 'policies' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT polrelid::text AS relation, polname AS name, polpermissive AS permissive, polcmd AS command,
     ARRAY(SELECT number - 1 FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
       WHERE EXISTS (SELECT FROM unnest(polroles) role WHERE role = 0 OR pg_has_role(b.oid, role, 'USAGE'))) AS applies,
-    pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS check
-  FROM pg_policy WHERE polrelid = ANY (current_setting('boothds.scope')::oid[]) ORDER BY polname
+    pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS check,
+    -- IS DISTINCT FROM and NULLIF are written without their operator. What PostgreSQL brings along is not in pg_depend.
+    EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+      AND CASE d.refclassid
+        WHEN 'pg_operator'::regclass THEN (SELECT oprname = '=' FROM pg_operator o WHERE o.oid = d.refobjid)
+        WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = d.refobjid) END) AS opaque
+  FROM pg_policy p WHERE polrelid = ANY (current_setting('boothds.scope')::oid[]) ORDER BY polname
 ) x;
 --]
 --[functions
--- The bodies of the functions that policies call, to be read, not called.
+-- The bodies of the functions that policies call, to be read, not called; without a body where more than that decides.
 SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT n.nspname || '.' || f.proname AS name, CASE f.prolang WHEN 14 THEN 'sql' ELSE 'another' END AS language,
-    format_type(f.prorettype, NULL) AS returns, left(f.prosrc, 4000) AS body
+    format_type(f.prorettype, NULL) AS returns,
+    CASE WHEN f.pronargs = 0 AND length(f.prosrc) <= 4000 AND current_setting('boothds.shadows') = 'false' AND NOT EXISTS (
+      SELECT FROM unnest(f.proconfig) c WHERE c !~ '^search_path=' OR c ~* ',.*pg_catalog') THEN f.prosrc ELSE '' END AS body
   FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
-  WHERE f.pronargs = 0 AND NOT f.proretset AND f.oid = ANY (ARRAY(
+  WHERE f.oid = ANY (ARRAY(
     SELECT refobjid FROM pg_depend WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_proc'::regclass
       AND objid = ANY (ARRAY(SELECT oid FROM pg_policy WHERE polrelid = ANY (current_setting('boothds.scope')::oid[])))
     UNION ALL
@@ -124,23 +141,45 @@ SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
 ) x;
 --]
 --[catalogue table
--- Whether a view or a rule stands above the table.
-SELECT 'above' AS document, EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_class'::regclass
-  AND refobjid = current_setting('boothds.table')::oid AND classid = 'pg_rewrite'::regclass)::text;
+-- Whether something else may show its rows: a view or rule above it, what it is a part of, a definer function.
+SELECT 'above' AS document, (
+  EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_class'::regclass
+    AND refobjid = current_setting('boothds.table')::oid AND classid = 'pg_rewrite'::regclass)
+  OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = current_setting('boothds.table')::oid)
+  OR EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_type'::regclass AND classid = 'pg_proc'::regclass
+    AND refobjid = (SELECT reltype FROM pg_class WHERE oid = current_setting('boothds.table')::oid)
+    AND (SELECT prosecdef FROM pg_proc f WHERE f.oid = objid)))::text;
 --]
---[catalogue wide all
+--[catalogue wide
 SELECT 'definers' AS document, coalesce(json_agg(x), '[]')::text FROM (
-  SELECT n.nspname || '.' || f.proname AS name, json_agg(DISTINCT b.number - 1) AS actors
-  FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace,
-    unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
-  WHERE f.prosecdef AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-    AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+  SELECT name, actors, rows FROM (
+    SELECT f.oid::regproc::text AS name,
+      f.prorettype = ANY (ARRAY(SELECT reltype FROM pg_class WHERE oid = ANY (current_setting('boothds.scope')::oid[]))) AS rows,
+      (SELECT json_agg(b.number - 1) FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
+        WHERE has_schema_privilege(b.oid, f.pronamespace, 'USAGE') AND has_function_privilege(b.oid, f.oid, 'EXECUTE')
 --]
---[catalogue wide all service
-    AND b.number > 1
+--[catalogue wide service
+          AND b.number > 1
+--]
+--[catalogue wide
+      ) AS actors
+    FROM pg_proc f WHERE f.prosecdef
+--]
+--[catalogue wide near
+      AND f.oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_type'::regclass
+        AND refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (current_setting('boothds.scope')::oid[])))
 --]
 --[catalogue wide all
-    AND has_schema_privilege(b.oid, n.oid, 'USAGE') AND has_function_privilege(b.oid, f.oid, 'EXECUTE')
-  GROUP BY 1 ORDER BY 1 LIMIT 100
+      AND f.pronamespace::regnamespace::text !~ '^"?pg_|^information_schema$'
+      AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+--]
+--[catalogue wide
+  ) every WHERE actors IS NOT NULL
+--]
+--[catalogue wide near
+    AND rows
+--]
+--[catalogue wide
+  ORDER BY rows DESC, name LIMIT 100
 ) x;
 --]

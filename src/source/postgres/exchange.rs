@@ -17,9 +17,11 @@ use crate::source::evidence::Facts;
 /// Who is logged in, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// When the server started, to the microsecond, its address and port, the database, and the table that the name
-    /// stands for.
+    /// When the server started, to the microsecond, its address and port, the database, the table that the name stands
+    /// for, and whether the search path has functions before those of `pg_catalog`.
     pub(super) place: String,
+    /// The database, by itself.
+    pub(super) database: String,
     /// `current_user`.
     pub(super) user: String,
     /// `session_user`.
@@ -114,7 +116,12 @@ mod tests {
 
     fn identity(place: &str, user: &str, session_user: &str) -> Identity {
         let text = str::to_owned;
-        Identity { place: text(place), user: text(user), session_user: text(session_user) }
+        Identity {
+            place: text(place),
+            database: text("house"),
+            user: text(user),
+            session_user: text(session_user),
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{Asked, Progress};
 use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
 use crate::source::RlsScope;
-use crate::source::evidence::{Evidence, Facts, Sight};
+use crate::source::evidence::{Evidence, Facts, Function, Sight};
 use crate::tenant::Role;
 
 /// What a message brought home.
@@ -112,7 +112,7 @@ impl Inquiry<'_> {
             (Role::Anon, _, Some(exchange)) => {
                 exchange.learn(&catalogue::identity(&self.documents)?, self.left() / 2).await
             }
-            (_, RlsScope::Table, _) => catalogue::told(&self.documents, Breadth::Table, *role, question),
+            (_, RlsScope::Table, _) => catalogue::told(&self.documents, Breadth::Table, *role),
             _ => None,
         }
     }
@@ -125,7 +125,7 @@ impl Inquiry<'_> {
             self.roll_back().await;
             return Err(self.failure(error));
         }
-        catalogue::told(&heard.documents, Breadth::Wide, *role, question)
+        catalogue::told(&heard.documents, Breadth::Wide, *role)
             .ok_or_else(|| Failure::with(FailureClass::ServerError, "the catalogue cannot be read"))
     }
 
@@ -139,7 +139,7 @@ impl Inquiry<'_> {
         let mut before = "";
         if looks::are_simple(looks) && !told.is_wide {
             let heard = self.message(&format!("{identity} {} ROLLBACK", looks::plain(looks)), before).await;
-            facts.functions.extend(catalogue::functions(&heard.documents).unwrap_or_default());
+            facts.functions.extend(functions(&heard.documents, told));
             match &heard.error {
                 None => return seen(looks, heard.looks, &heard.documents, told),
                 Some(error) if failed_in_sql(error) => before = "ROLLBACK; ",
@@ -151,7 +151,7 @@ impl Inquiry<'_> {
         }
         let heard = self.message(&format!("{identity} {}; ROLLBACK", looks::block(looks)), before).await;
         if facts.functions.is_empty() {
-            facts.functions.extend(catalogue::functions(&heard.documents).unwrap_or_default());
+            facts.functions.extend(functions(&heard.documents, told));
         }
         if let Some(error) = &heard.error {
             self.roll_back().await;
@@ -196,6 +196,12 @@ fn seen(looks: &[Look], seen: Vec<Seen>, documents: &Documents, told: &Told) -> 
         return Err(Failure::with(FailureClass::ServerError, "what was seen cannot be read"));
     }
     Ok(looks::sights(looks, seen))
+}
+
+/// The functions that came with a look, if they are of the same place as everything else.
+fn functions(documents: &Documents, told: &Told) -> Vec<Function> {
+    let is_here = catalogue::identity(documents).as_ref() == Some(&told.identity);
+    catalogue::functions(documents).filter(|_| is_here).unwrap_or_default()
 }
 
 /// Whether a statement failed by itself: not for lack of time, nor because the connection did.

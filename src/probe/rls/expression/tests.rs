@@ -19,6 +19,9 @@ fn what_is_not_understood_is_opaque_within_its_parentheses() {
         "a OPERATOR(public.=) b",
         "E'\\x' = a",
         "a = ALL (ARRAY[b])",
+        "USER",
+        "current_user",
+        "a = 'back\\slash'",
     ] {
         assert_eq!(parse(text), Expression::Opaque, "{text}");
     }

@@ -24,8 +24,8 @@ pub(super) fn split(text: &str) -> Option<Vec<Token>> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let length = match first {
-            '\'' => text_of(rest, 1, false, &mut tokens)?,
-            'E' | 'e' if rest[1..].starts_with('\'') => text_of(rest, 2, true, &mut tokens)?,
+            '\'' => text_of(rest, 1, &mut tokens)?,
+            'E' | 'e' if rest[1..].starts_with('\'') => text_of(rest, 2, &mut tokens)?,
             '"' => {
                 let (name, length) = quoted(&rest[1..], '"')?;
                 tokens.push(Token::Quoted(name));
@@ -75,10 +75,10 @@ pub(super) fn split(text: &str) -> Option<Vec<Token>> {
     Some(tokens)
 }
 
-fn text_of(rest: &str, start: usize, escapes: bool, tokens: &mut Vec<Token>) -> Option<usize> {
+fn text_of(rest: &str, start: usize, tokens: &mut Vec<Token>) -> Option<usize> {
     let (text, length) = quoted(&rest[start..], '\'')?;
-    // What a backslash means in the `E` form is not worked out.
-    if escapes && text.contains('\\') {
+    // What a backslash means is not worked out; without the `E` it is up to standard_conforming_strings.
+    if text.contains('\\') {
         return None;
     }
     tokens.push(Token::Text(text));

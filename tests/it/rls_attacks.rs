@@ -1,0 +1,232 @@
+//! The truth about row-level security on PostgreSQL where somebody means ill, or was in a hurry: cases in which a look
+//! shows nothing, and yet another tenant's rows can be read. A table of its own because each is a way to be wrong.
+
+use crate::fixture::{World, result, seal};
+use crate::rls_postgres::{
+    A, B, Case, E, HOUSE, ON, SET, TENANT, U, X, as_login, case, check, cluster, on, policy,
+};
+use crate::support::fleet::TenantRow;
+
+const CLAIM: &str = "((auth.jwt() ->> 'tenant_id')::uuid)";
+
+/// Without other tenants' rows, so that no look can show them.
+fn own_only() -> String {
+    format!("delete from accounts where tenant_id <> '{A}';")
+}
+
+fn expressions() -> Vec<Case> {
+    let beside =
+        |condition: &str| own_only() + &policy(&format!("using (tenant_id = {CLAIM} or {condition})"));
+    let upper = A.to_uppercase();
+    vec![
+        // Everybody with any tenant's claim sees the rows of this one.
+        case("constant-for-strangers", policy(&format!("using ({CLAIM} is not null and tenant_id = '{A}')")), (U, U), &[]),
+        case("not-spelled-so", beside(&format!("(auth.jwt() ->> 'tenant_id') <> '{upper}'")), (U, U), &[]),
+        case("old-role-is-unset", policy("using (current_setting('request.jwt.claim.role', true) is distinct from auth.role())"), (U, U), &[]),
+        case("old-claim-is-unset", policy(&format!("using ({CLAIM} is not null and current_setting('request.jwt.claim.tenant_id', true) is null)")), (U, U), &[]),
+        case("header", policy("using (tenant_id = (nullif(current_setting('request.headers', true), '')::json ->> 'x-tenant')::uuid)"), (U, U), &[]),
+        case("cookie", beside("tenant_id = (nullif(current_setting('request.cookies', true), '')::json ->> 'tenant')::uuid"), (U, U), &[]),
+        case("inner-column-shadows", format!("create table members (tenant_id uuid); insert into members values ('{A}'); grant select on members to public;")
+            + &beside("exists (select from members m where m.tenant_id = tenant_id)"), (X, X), &["rls.visible-without-claims"]),
+        case("in-a-table-of-all", beside("tenant_id in (select tenant_id from accounts_of())")
+            .replacen("alter table", "create function accounts_of() returns table (tenant_id uuid) language sql stable security definer as $$ select tenant_id from accounts where owner is not null $$; alter table", 1), (U, U), &[]),
+        case(
+            "body-longer-than-read",
+            format!(
+                "create function t() returns uuid language sql stable as
+                   $$ select {CLAIM}{} union all select null limit 1 $$;",
+                " ".repeat(4000)
+            ) + &beside("tenant_id = t()"),
+            (U, U),
+            &[],
+        ),
+        case("function-with-claims-of-its-own", format!("create function t() returns uuid language sql stable set \"request.jwt.claims\" = '{{\"tenant_id\": \"{B}\"}}' as $$ select {CLAIM} $$;")
+            + &beside("tenant_id = t()"), (U, U), &[]),
+        case("function-with-an-empty-path", format!("create function t() returns uuid language sql stable set search_path = '' as $$ select {CLAIM} $$;")
+            + &policy("using (tenant_id = t())"), (E, E), SET),
+        case("function-with-a-default", "alter function auth.jwt() rename to real;
+            create function auth.jwt(n int default 1) returns jsonb language sql stable as $$ select '{\"tenant_id\": \"bbbbbbbb-0000-4000-8000-000000000002\"}'::jsonb $$;".to_owned()
+            + &own_only() + &policy("using (tenant_id = (auth.jwt() ->> 'tenant_id')::uuid or tenant_id = (auth.real() ->> 'tenant_id')::uuid)")
+            + "create function auth.jwt() returns jsonb language sql stable as $$ select auth.real() $$;", (U, U), &[]),
+        case("operator-behind-distinct", format!("create function same(uuid, text) returns boolean language sql immutable strict as 'select true';
+            create operator public.= (leftarg = uuid, rightarg = text, function = same); {}", own_only())
+            + &policy("using (tenant_id is not distinct from (auth.jwt() ->> 'tenant_id'))"), (U, U), &[]),
+        case("operator-by-name", format!("create function same(uuid, text) returns boolean language sql immutable strict as 'select true';
+            create operator public.= (leftarg = uuid, rightarg = text, function = same); {}", own_only())
+            + &policy("using (tenant_id = (auth.jwt() ->> 'tenant_id'))"), (U, U), &[]),
+        case("cast-of-ones-own", format!("create function one(uuid) returns text language sql immutable strict as $$ select 'x' $$;
+            create cast (uuid as text) with function one(uuid); {}", own_only())
+            + &policy(&format!("using (tenant_id::text = {CLAIM}::text)")), (U, U), &[]),
+        case("collation-of-no-case", format!("create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+            drop table accounts; create table accounts (id bigint, tenant_id text collate ci); grant select on accounts to anon, authenticated, visitor;
+            insert into accounts values (1, '{A}'), (2, '{upper}'), (3, '{B}');")
+            + &policy("using (tenant_id = (auth.jwt() ->> 'tenant_id'))"), (U, U), &[]),
+        case("citext", format!("create extension citext; drop table accounts; create table accounts (id bigint, tenant_id citext);
+            grant select on accounts to anon, authenticated, visitor; insert into accounts values (1, '{A}'), (2, '{upper}'), (3, '{B}');")
+            + &policy("using (tenant_id = (auth.jwt() ->> 'tenant_id')::citext)"), (U, U), &[]),
+    ]
+}
+
+/// Comparisons that look like one of the tenant.
+fn comparisons() -> Vec<Case> {
+    let claim = "(auth.jwt() ->> 'tenant_id')";
+    let one = |name: &'static str, condition: String| {
+        case(
+            name,
+            own_only()
+                + &policy(&format!("using (tenant_id = {CLAIM} and owner is not null or {condition})")),
+            (U, U),
+            &[],
+        )
+    };
+    let typed = |kind: &str, condition: &str| {
+        format!("drop table accounts; create table accounts (id bigint, tenant_id {kind}); grant select on accounts to anon, authenticated, visitor;
+                 insert into accounts values (1, '{A}'), (2, '{B}');") + &policy(&format!("using ({condition})"))
+    };
+    vec![
+        one("like", format!("tenant_id::text like {claim}")),
+        one("pattern", format!("tenant_id::text ~ {claim}")),
+        one("range", format!("tenant_id >= {CLAIM} and tenant_id <= {CLAIM}")),
+        one("array-column", format!("{CLAIM} = any (array[owner, tenant_id])")),
+        one("array-of-claims", format!("tenant_id::text = any (string_to_array({claim}, ','))")),
+        one("json-contains", "auth.jwt() @> jsonb_build_object('tenant_id', tenant_id)".to_owned()),
+        one("json-key", "(auth.jwt() -> 'tenants') ? tenant_id::text".to_owned()),
+        one("greatest", format!("greatest(tenant_id, {CLAIM}) = {CLAIM}")),
+        one("lower", format!("lower(tenant_id::text) = lower({claim})")),
+        one("collate", format!("tenant_id::text collate \"C\" = {claim}")),
+        one("other-column", format!("owner = {CLAIM}")),
+        one("not-and", format!("not (tenant_id <> {CLAIM} and owner is null)")),
+        one("case", format!("case when {CLAIM} is null then owner is not null else tenant_id = {CLAIM} end")),
+        one("missing-claim-is-the-row", format!("tenant_id = coalesce({CLAIM}, owner)")),
+        one("expired", format!("tenant_id <> {CLAIM} and now() > '2200-01-01'")),
+        one("by-date", "now() > '2200-01-01'".to_owned()),
+        one("by-database", "current_database() = 'copy'".to_owned()),
+        one("by-address", "inet_client_addr() is null".to_owned()),
+        case("missing-claim-is-every-row", own_only() + &policy(&format!("using (tenant_id = coalesce({CLAIM}, tenant_id))")), (X, X), &["rls.always-true"]),
+        // PostgreSQL makes a comparison of each part of it.
+        case("row", policy(&format!("using ((tenant_id, id) = ({CLAIM}, id))")), (E, E), SET),
+        case("not-not", policy(&format!("using (not (tenant_id <> {CLAIM}))")), (E, E), SET),
+        case("never-distinct", policy(&format!("using (tenant_id is not distinct from {CLAIM})")), (E, E), SET),
+        case("domain", "create domain key as uuid;".to_owned() + &typed("key", &format!("tenant_id = {CLAIM}::key")), (U, U), &[]),
+        case("char", typed("char(40)", &format!("tenant_id = {claim}")), (E, E), SET),
+        case("cut", typed("varchar(40)", &format!("tenant_id::varchar(3) = {claim}::varchar(3)")), (U, U), &[]),
+        case("restrictive-for-somebody-else", own_only() + &policy(&format!("using (tenant_id = {CLAIM} or is_public);
+            create policy narrow on accounts as restrictive to service_role, aloof using (tenant_id = {CLAIM})")), (U, U), &[]),
+        case("restrictive-for-writing", own_only() + &policy(&format!("using (tenant_id = {CLAIM} or is_public);
+            create policy narrow on accounts as restrictive for update using (tenant_id = {CLAIM})")), (U, U), &[]),
+    ]
+}
+
+fn ways_around() -> Vec<Case> {
+    vec![
+        case("child-of-an-open-parent", on(TENANT) + "create table base (id bigint, tenant_id uuid); alter table accounts alter tenant_id drop not null;
+            alter table accounts inherit base; grant select on base to anon;".replace("id bigint, ", "").as_str(), (X, E), &["rls.partition", "rls.claims-settable"]),
+        case("partition-of-an-open-table", on(TENANT) + &format!("create table every (like accounts) partition by list (tenant_id);
+            alter table every attach partition accounts for values in ('{A}', '{B}'); grant select on every to authenticated;"), (E, X), &["rls.partition", "rls.claims-settable"]),
+        case("view-over-the-parent", on(TENANT) + "create table base (tenant_id uuid); alter table accounts inherit base;
+            create view v as select * from base; grant select on v to anon;", (X, E), &["rls.view", "rls.claims-settable"]),
+        case("child-with-another-parent", on(TENANT) + "create table other (tenant_id uuid); create table child () inherits (accounts, other);
+            insert into child (id, tenant_id) values (7, 'bbbbbbbb-0000-4000-8000-000000000002'); grant select on other to anon;", (X, E), &["rls.partition", "rls.claims-settable"]),
+        case("parent-of-a-parent", on(TENANT) + "create table first (tenant_id uuid); create table second () inherits (first); alter table accounts inherit second;
+            create materialized view m as select * from first; grant select on m to anon;", (X, E), &["rls.materialized-view", "rls.claims-settable"]),
+        case("parent-with-the-same-policy", on(TENANT) + "create table base (tenant_id uuid); alter table accounts inherit base; grant select on base to anon, authenticated;
+            alter table base enable row level security; create policy tenant on base using (tenant_id = (auth.jwt() ->> 'tenant_id')::uuid);", (E, E), SET),
+        case("another-table-of-that-name", format!("create schema api; grant usage on schema api to public; create table api.accounts (id bigint, tenant_id uuid);
+            grant select on api.accounts to public; alter table api.accounts enable row level security; revoke all on accounts from anon, authenticated; {ON}
+            create policy open on accounts to visitor using (true);
+            do $$ begin execute format('alter role visitor in database %I set search_path = api', current_database()); end $$;"), (U, E), &[]),
+        as_login("maker", case("createrole", on(TENANT) + "grant select on accounts to maker;", (U, E), &["key.privileged", "rls.claims-settable"])),
+        as_login("filer", case("reads-files", on(TENANT) + "grant select on accounts to filer;", (U, E), &["key.privileged", "rls.claims-settable"])),
+        case("definer-function-with-its-rows", on(TENANT) + "create function every() returns setof accounts language sql stable security definer as 'select * from accounts';", (U, U), &["rls.definer-function"]),
+        case("view-over-a-definer-function", on(TENANT) + "create function every() returns setof accounts language sql stable security definer as 'select * from accounts';
+            revoke execute on function every() from public; create view v as select * from every(); grant select on v to anon;", (U, E), &["rls.view-definer", "rls.claims-settable"]),
+        case("rule-that-answers", on(TENANT) + "create table box (n int); create rule r as on insert to box do instead select * from accounts; grant insert on box to anon;", (U, E), &["rls.view-definer", "rls.claims-settable"]),
+        case("rule-that-writes", on(TENANT) + "create table box (n int); create rule r as on insert to box do also insert into accounts (tenant_id) values (null); grant select on box to anon;", (E, E), SET),
+    ]
+}
+
+/// What is set for a login when it logs in.
+fn settings_of_the_login() -> Vec<Case> {
+    let set = |what: &str| {
+        format!(
+            "do $$ begin execute format('alter role visitor in database %I set {what}', current_database()); end $$;"
+        )
+    };
+    let logins = format!(
+        "create table logins (name text, tenant_id uuid); insert into logins values ('visitor', '{A}'); grant select on logins to public;"
+    );
+    vec![
+        case("row-security-off", on(TENANT) + &set("row_security = off"), (E, E), SET),
+        case("impatient", on(TENANT) + &set("statement_timeout = 1"), (E, E), SET),
+        // The service credential knows nothing of it.
+        case(
+            "search-path-of-the-login",
+            own_only()
+                + &on(TENANT)
+                + "create schema evil; grant usage on schema evil to public;
+                   create function evil.current_setting(text, boolean) returns text language sql stable as
+                     $$ select '{\"tenant_id\": \"bbbbbbbb-0000-4000-8000-000000000002\"}' $$;"
+                + &set("search_path = evil, pg_catalog, public"),
+            (U, E),
+            &[],
+        ),
+        // A login of the tenant's own, which names it: that it sees the tenant's rows and no other is as it should be.
+        case(
+            "login-of-the-tenant",
+            logins.clone()
+                + &policy(
+                    "using (tenant_id in (select l.tenant_id from logins l where l.name = current_user))",
+                ),
+            (U, U),
+            &[],
+        ),
+        case(
+            "login-of-another-tenant",
+            logins
+                + "update logins set tenant_id = 'bbbbbbbb-0000-4000-8000-000000000002';"
+                + &policy(
+                    "using (tenant_id in (select l.tenant_id from logins l where l.name = current_user))",
+                ),
+            (X, U),
+            &["rls.foreign-visible"],
+        ),
+        case(
+            "claims-of-the-login",
+            on(TENANT) + &set(&format!("\"request.jwt.claims\" = ''{{\"tenant_id\": \"{A}\"}}''")),
+            (U, E),
+            &[],
+        ),
+    ]
+}
+
+#[test]
+fn nothing_that_can_leak_is_called_enforced() {
+    check(
+        &expressions()
+            .into_iter()
+            .chain(comparisons())
+            .chain(ways_around())
+            .chain(settings_of_the_login())
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn of_an_anon_credential_for_another_database_nothing_is_said() {
+    let (world, cluster) = (World::postgres(), cluster());
+    let [here, there] = [(); 2].map(|()| {
+        let database = cluster.create_database("place");
+        cluster.psql(&database, &format!("{HOUSE}{ON}{TENANT}"));
+        database
+    });
+    let row = TenantRow::new("torn").tenant_id_in_data_source(A);
+    world.database.insert(row.data_source(
+        &cluster.url(&here),
+        &seal(&cluster.url_as("visitor", &there)),
+        &seal("x"),
+    ));
+    let document = world.test_all(&["--fail-on", "never"]);
+    let rls = &result(&document, "torn")["rls"];
+    assert_eq!((&rls["anon"], &rls["authenticated"]), (&U.into(), &E.into()), "{rls}");
+    assert!(rls["detail"].as_str().unwrap().contains("one database for both would settle it"), "{rls}");
+}
