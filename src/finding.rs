@@ -4,6 +4,38 @@
 
 use serde::Serialize;
 
+/// A table of codes: the word, how much it matters, what it means as a lower-case fragment, and how to mend it.
+macro_rules! codes {
+    ($(#[$doc:meta])* $codes:ident: $($name:ident $code:literal $severity:ident $meaning:literal $hint:literal)*) => {
+        $(#[$doc])*
+        ///
+        /// Scripts depend on the words; they do not change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $codes { $(#[doc = $meaning] $name,)* }
+
+        impl $codes {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word in JSON and tables.
+            #[must_use]
+            pub fn code(self) -> &'static str { match self { $(Self::$name => $code,)* } }
+
+            /// How much it matters.
+            #[must_use]
+            pub fn severity(self) -> Severity { match self { $(Self::$name => Severity::$severity,)* } }
+
+            /// What it means, as a lower-case fragment.
+            #[must_use]
+            pub fn meaning(self) -> &'static str { match self { $(Self::$name => $meaning,)* } }
+
+            /// How to mend it.
+            #[must_use]
+            pub fn hint(self) -> &'static str { match self { $(Self::$name => $hint,)* } }
+        }
+    };
+}
+
 pub mod check;
 pub mod ignored;
 
@@ -31,36 +63,9 @@ impl Severity {
     }
 }
 
-macro_rules! codes {
-    ($($name:ident $code:literal $severity:ident $meaning:literal $hint:literal)*) => {
-        /// The code of a finding. Scripts depend on the words; they do not change.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum FindingCode { $(#[doc = $meaning] $name,)* }
-
-        impl FindingCode {
-            /// Every code, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The word in JSON and tables.
-            #[must_use]
-            pub fn code(self) -> &'static str { match self { $(Self::$name => $code,)* } }
-
-            /// How much it matters.
-            #[must_use]
-            pub fn severity(self) -> Severity { match self { $(Self::$name => Severity::$severity,)* } }
-
-            /// What it means, as a lower-case fragment.
-            #[must_use]
-            pub fn meaning(self) -> &'static str { match self { $(Self::$name => $meaning,)* } }
-
-            /// How to mend it.
-            #[must_use]
-            pub fn hint(self) -> &'static str { match self { $(Self::$name => $hint,)* } }
-        }
-    };
-}
-
 codes! {
+    /// The code of a finding.
+    FindingCode:
     KeySwapped "key.swapped" Error "the key of the other role is stored in this column"
         "exchange the two keys; until then the public side may hold a key that bypasses row-level security"
     KeySame "key.same" Error "both columns hold the same key"

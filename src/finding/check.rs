@@ -5,36 +5,9 @@
 
 use super::Severity;
 
-macro_rules! checks {
-    ($($name:ident $code:literal $severity:ident $meaning:literal $hint:literal)*) => {
-        /// The code of a check. Scripts depend on the words; they do not change.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum CheckCode { $(#[doc = $meaning] $name,)* }
-
-        impl CheckCode {
-            /// Every code, in the order of the table, which is the order of the report.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The word in JSON and tables.
-            #[must_use]
-            pub fn code(self) -> &'static str { match self { $(Self::$name => $code,)* } }
-
-            /// How much it matters when it does not hold.
-            #[must_use]
-            pub fn severity(self) -> Severity { match self { $(Self::$name => Severity::$severity,)* } }
-
-            /// What is wrong when it does not hold, as a lower-case fragment.
-            #[must_use]
-            pub fn meaning(self) -> &'static str { match self { $(Self::$name => $meaning,)* } }
-
-            /// How to mend it.
-            #[must_use]
-            pub fn hint(self) -> &'static str { match self { $(Self::$name => $hint,)* } }
-        }
-    };
-}
-
-checks! {
+codes! {
+    /// The code of a check, in the order of the report.
+    CheckCode:
     SettingsRead "settings.read" Error "settings cannot be read"
         "correct the file or the variable that is named"
     SettingsValue "settings.value" Error "a setting has a value that it cannot take"
