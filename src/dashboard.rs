@@ -126,6 +126,12 @@ impl Dashboard {
         inner.changed.send_modify(|changes| *changes += 1);
     }
 
+    /// Whether visitors need a token.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.0.setup().token.is_some()
+    }
+
     /// Takes note that the settings were read anew, or could not be, for the metrics.
     pub fn reloaded(&self, good: bool) {
         self.0.traffic.reloaded(good, self.0.clock.now());

@@ -69,12 +69,13 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The value of a cookie. Of several with the name the first, which the browser puts first because it is the most exact.
-pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The values of the cookies of a name. There may be several: another service on this host, on whatever port, can set one
+/// of our name for a longer path, and must not keep anybody out by it.
+pub(super) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     all.flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
+        .filter_map(move |(key, value)| (key == name).then_some(value))
 }
 
 #[cfg(test)]
@@ -172,8 +173,7 @@ mod tests {
         assert_eq!(bearer(&headers(&[("authorization", "bearer abc ")])), Some("abc"));
         assert_eq!(bearer(&headers(&[("authorization", "Basic abc")])), None);
         let headers = headers(&[("cookie", "a=1; b=2"), ("cookie", "session=x=y; b=3")]);
-        assert_eq!(cookie(&headers, "b"), Some("2"));
-        assert_eq!(cookie(&headers, "session"), Some("x=y"));
-        assert_eq!(cookie(&headers, "c"), None);
+        let all = |name| cookies(&headers, name).collect::<Vec<_>>();
+        assert_eq!((all("b"), all("session"), all("c")), (vec!["2", "3"], vec!["x=y"], vec![]));
     }
 }

@@ -20,6 +20,9 @@ use super::{Inner, access, answer};
 /// How long an answer may take. Longer than the state store and the application database may.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// The routes that need no token.
+const OPEN: [&str; 4] = ["/healthz", "/readyz", "/login", "/assets/{name}"];
+
 /// Times a request, lets it in or not, and notes it.
 pub(super) async fn guard(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
@@ -94,15 +97,16 @@ fn refusal(inner: &Inner, request: &Request, peer: Option<Peer>) -> Option<Respo
     if changes && !access::is_same_origin(headers, &host, inner.speaks_tls()) {
         return no(StatusCode::FORBIDDEN, "origin", "the request comes from a page of somebody else");
     }
-    if is_open(request.uri().path()) || inner.setup().token.is_none() {
+    if is_open(request.extensions().get()) || inner.setup().token.is_none() {
         return None;
     }
     authenticate(inner, request, peer.remote.ip()).err()
 }
 
-/// Whether a path needs no token.
-fn is_open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz" | "/login") || path.starts_with("/assets/")
+/// Whether a route needs no token. By the pattern that it matched, never by the path: a tenant may be called `assets`.
+fn is_open(route: Option<&MatchedPath>) -> bool {
+    let open = |route: &MatchedPath| OPEN.contains(&route.as_str());
+    route.is_some_and(open)
 }
 
 /// Looks at the token or the cookie of a request.
@@ -114,8 +118,7 @@ fn authenticate(inner: &Inner, request: &Request, address: IpAddr) -> Result<(),
             None => unauthorised(headers, "the token is wrong"),
         });
     }
-    let cookie = access::cookie(headers, cookie_name(inner));
-    if cookie.is_some_and(|cookie| inner.sessions.knows(cookie)) {
+    if access::cookies(headers, cookie_name(inner)).any(|cookie| inner.sessions.knows(cookie)) {
         return Ok(());
     }
     if answer::wants_html(headers) && *request.method() == Method::GET {

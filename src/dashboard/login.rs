@@ -56,9 +56,12 @@ pub(super) async fn login(
     form: Result<Form<Given>, FormRejection>,
 ) -> Response {
     // What the rejection says may quote the form.
-    let Ok(Form(given)) = form.map_err(drop) else {
-        let message = "the form holds the fields token and return, and nothing else of size";
-        return answer::problem(&headers, StatusCode::BAD_REQUEST, "usage", message);
+    let given = match form {
+        Ok(Form(given)) => given,
+        Err(rejection) => {
+            let message = "the form holds the fields token and return, and nothing else of size";
+            return answer::problem(&headers, rejected(&rejection), "usage", message);
+        }
     };
     let token = Secret::new(given.token);
     let path = way_back(&given.path);
@@ -84,7 +87,7 @@ pub(super) async fn login(
 
 /// `POST /logout`.
 pub(super) async fn logout(State(inner): Shared, headers: HeaderMap) -> Response {
-    if let Some(cookie) = access::cookie(&headers, cookie_name(&inner)) {
+    for cookie in access::cookies(&headers, cookie_name(&inner)) {
         inner.sessions.end(cookie);
     }
     let mut response = answer::see_other("/login");
@@ -92,9 +95,17 @@ pub(super) async fn logout(State(inner): Shared, headers: HeaderMap) -> Response
     response
 }
 
+/// The status for a form that cannot be taken.
+pub(super) fn rejected(rejection: &FormRejection) -> StatusCode {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
 fn may_pass(inner: &Inner, headers: &HeaderMap) -> bool {
-    let known = |cookie| inner.sessions.knows(cookie);
-    inner.setup().token.is_none() || access::cookie(headers, cookie_name(inner)).is_some_and(known)
+    let mut cookies = access::cookies(headers, cookie_name(inner));
+    inner.setup().token.is_none() || cookies.any(|cookie| inner.sessions.knows(cookie))
 }
 
 fn set_cookie(response: &mut Response, inner: &Inner, value: &str, seconds: u64) {

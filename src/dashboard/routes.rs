@@ -90,12 +90,20 @@ async fn reset(
     headers: HeaderMap,
     form: Result<Form<Back>, FormRejection>,
 ) -> Response {
+    let back = match form {
+        Ok(Form(back)) => back.path,
+        // Whoever posts no form at all, as curl does by itself, has no way back.
+        Err(FormRejection::InvalidFormContentType(_)) => String::new(),
+        Err(rejection) => {
+            let message = "the form cannot be read, or is too large: nothing was reset";
+            return problem(&headers, login::rejected(&rejection), "usage", message);
+        }
+    };
     match inner.documents.reset(&inner.setup(), inner.clock).await {
         Err(error) => unavailable(&headers, &error.to_string()),
         Ok(told) => {
             tracing::info!(processes_told = told, "the counts begin at zero again");
             if answer::wants_html(&headers) {
-                let back = form.map(|Form(back)| back.path).unwrap_or_default();
                 answer::see_other(answer::way_back(&back))
             } else {
                 answer::json(StatusCode::OK, &json!({"status": "success", "processesTold": told}))

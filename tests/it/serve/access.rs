@@ -94,6 +94,47 @@ fn with_a_token_everything_needs_it_but_health_and_the_login() {
 }
 
 #[test]
+fn a_tenant_named_like_an_open_route_is_behind_the_token_too() {
+    let world = World::sqlite();
+    for name in ["assets", "login", "healthz", "readyz"] {
+        world.add(name, "sqlite:///nowhere.db", "x", "x");
+    }
+    let served = with_token(&world);
+    for name in ["assets", "login", "healthz", "readyz"] {
+        for path in [format!("/{name}/debug/performance"), format!("/{name}/debug/performance?fragment=1")] {
+            assert_eq!(served.get(&path).status, 401, "{path}");
+            assert_eq!(served.send("GET", &path, &[("Authorization", BEARER)], "").status, 200, "{path}");
+        }
+    }
+    for path in ["/assets/", "/assets/x/y", "/assets//debug/performance", "/login/", "/healthz/x"] {
+        assert_eq!(served.get(path).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn another_cookie_of_our_name_keeps_nobody_out() {
+    let world = World::sqlite();
+    let served = with_token(&world);
+    let session = log_in(&served);
+    let cookies = format!("boothds_session=junk; {session}");
+    assert_eq!(served.send("GET", "/metrics", &[("Cookie", &cookies)], "").status, 200);
+    assert_eq!(served.send("GET", "/login", &[HTML, ("Cookie", &cookies)], "").status, 303);
+    assert_eq!(served.send("POST", "/logout", &[("Cookie", &cookies)], "").status, 303);
+    assert_eq!(served.send("GET", "/metrics", &[("Cookie", &cookies)], "").status, 401);
+}
+
+#[test]
+fn a_form_that_is_too_large_does_nothing() {
+    let world = World::sqlite();
+    let served = Served::start(&world.cli(["serve"]));
+    let large = "x".repeat(20_000);
+    let refused = served.post("/api/debug/performance", &[], &format!("return={large}"));
+    assert_eq!((refused.status, json(&refused)["status"].as_str()), (413, None));
+    assert_eq!(served.post("/login", &[], &format!("token={large}")).status, 413);
+    assert_eq!(served.post("/api/debug/performance", &[], "").status, 200);
+}
+
+#[test]
 fn logging_in_begins_a_session_and_logging_out_ends_it() {
     let world = World::sqlite();
     let served = with_token(&world);

@@ -76,7 +76,7 @@ fn a_body_that_is_too_long_is_not_read() {
     let world = World::sqlite();
     let served = Served::start(&world.cli(["serve"]).env("BOOTHDS_SERVE_TOKEN", TOKEN));
     let form = format!("token={}", "x".repeat(9 * 1024));
-    assert_eq!(served.post("/login", &[], &form).status, 400);
+    assert_eq!(served.post("/login", &[], &form).status, 413);
     // Announced, and never sent: nobody waits for it.
     let start = Instant::now();
     let answer = served.raw(
@@ -89,7 +89,7 @@ fn a_body_that_is_too_long_is_not_read() {
          Content-Type: application/x-www-form-urlencoded\r\n\r\n{}",
         format!("400\r\n{}\r\n", "y".repeat(1024)).repeat(64)
     );
-    assert_eq!(status(&served.raw(endless.as_bytes())), Some(400));
+    assert_eq!(status(&served.raw(endless.as_bytes())), Some(413));
 }
 
 #[test]

@@ -106,3 +106,24 @@ fn another_token_ends_every_session() {
     served.running.wait_for_stderr("stays in force: the token named by");
     assert_eq!(asks("Authorization", &format!("Bearer {new}")), 200);
 }
+
+#[test]
+fn a_token_that_is_away_for_a_moment_lets_nobody_in() {
+    let world = World::sqlite();
+    let cli = Cli::new(["serve", "--interval", "1h"])
+        .env("DATABASE_URL", world.database.url())
+        .env("ENCRYPTION_KEY", KEY);
+    let file = cli.folder().join(".env");
+    fs::write(&file, format!("BOOTHDS_SERVE_TOKEN={TOKEN}\n")).unwrap();
+    let mut served = Served::start(&cli);
+    let bearer = format!("Bearer {TOKEN}");
+    let asks = |served: &Served, headers: &[(&str, &str)]| served.send("GET", "/metrics", headers, "");
+    assert_eq!(asks(&served, &[]).status, 401);
+    fs::remove_file(&file).unwrap();
+    served.running.signal(Signal::HUP);
+    served.running.wait_for_stderr("no token is set any more");
+    assert_eq!(asks(&served, &[]).status, 401);
+    let metrics = asks(&served, &[("Authorization", &bearer)]);
+    assert!(text(&metrics).contains("boothds_config_last_reload_successful 0.0"));
+    served.end(Signal::TERM).expect_code(0);
+}

@@ -43,6 +43,12 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
              or listen on 127.0.0.1",
         ));
     }
+    if token.is_none() && !args.allowed_host.is_empty() {
+        output.warning(
+            "--allowed-host without a token: whoever reaches the proxy before this service may read and reset everything, \
+             unless the proxy itself asks who they are",
+        );
+    }
     let ring = Arc::new(resolved.key_ring()?);
     let options = ProbeOptions { named: false, ..ProbeOptions::from_settings(settings) };
     let certificate = match (&args.tls_cert, &args.tls_key) {

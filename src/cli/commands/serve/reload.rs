@@ -108,6 +108,12 @@ impl Reloading {
         };
         let (mut this, read) = tokio::task::spawn_blocking(read).await.ok()?;
         match read {
+            // A file that is away for a moment must not let everybody in.
+            Ok(Read::Everything(loaded)) if loaded.setup.token.is_none() && dashboard.has_token() => {
+                dashboard.reloaded(false);
+                let what = "no token is set any more, and this service began with one";
+                this.complain(&CliError::settings(what).hint("to serve without a token, start it anew"));
+            }
             Ok(Read::Everything(loaded)) => {
                 let Loaded { setup, certificate, database, sources } = *loaded;
                 (this.sources, this.failed) = (sources, None);
