@@ -42,8 +42,10 @@ impl Database {
     }
 
     async fn get(&self, setup: &Setup) -> Result<Arc<Catalogue>, CatalogueError> {
-        if let Some(open) = &*self.0.lock().await {
-            return Ok(Arc::clone(open));
+        match &*self.0.lock().await {
+            // A file that was removed or replaced still answers whoever has it open; opening it costs next to nothing.
+            Some(open) if !matches!(**open, Catalogue::Sqlite(_)) => return Ok(Arc::clone(open)),
+            _ => {}
         }
         self.reopen(setup).await
     }

@@ -7,7 +7,7 @@
 //! Readers get copies: a [`Snapshot`] of the whole, whose size does not depend on the number of tenants, and [`Rows`], a
 //! page of tenants.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -76,7 +76,7 @@ pub struct Totals {
     pub skipped: usize,
     /// Tenants beyond [`TENANTS`]: tested, not kept.
     pub not_kept: usize,
-    /// Findings that are errors, of tenants, without those that are ignored.
+    /// Findings that are errors, of tenants and between them, without those that are ignored.
     pub errors: usize,
     /// Findings that are warnings, likewise.
     pub warnings: usize,
@@ -108,6 +108,8 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Findings between tenants that are not kept.
     pub more_findings: usize,
+    /// How many findings between tenants count, by code and severity: of all, also of those that are not kept.
+    pub between: BTreeMap<(&'static str, Severity), usize>,
     /// The time between two rounds, without the jitter.
     pub interval: Duration,
 }
@@ -122,6 +124,7 @@ pub struct Fleet {
     trouble: Option<Trouble>,
     findings: Vec<Finding>,
     more_findings: usize,
+    between: BTreeMap<(&'static str, Severity), usize>,
     interval: Duration,
 }
 
@@ -137,6 +140,7 @@ impl Fleet {
             trouble: None,
             findings: Vec::new(),
             more_findings: 0,
+            between: BTreeMap::new(),
             interval,
         }
     }
@@ -174,6 +178,10 @@ impl Fleet {
     /// A round came to its end: every tenant that is there was tested, and the others are gone.
     pub fn end(&mut self, findings: Vec<Finding>, now: Timestamp) {
         self.rows.retain(|_, row| row.round == self.number);
+        self.between.clear();
+        for finding in findings.iter().filter(|finding| finding.ignored.is_none()) {
+            *self.between.entry((finding.code.code(), finding.severity)).or_default() += 1;
+        }
         (self.findings, self.more_findings) = bounded(findings);
         self.trouble = None;
         self.round.running = false;
@@ -215,6 +223,12 @@ impl Fleet {
             totals.errors += row.counting(Severity::Error);
             totals.warnings += row.counting(Severity::Warning);
         }
+        for ((_, severity), count) in &self.between {
+            match severity {
+                Severity::Error => totals.errors += count,
+                Severity::Warning => totals.warnings += count,
+            }
+        }
         if self.round.completed == 0 {
             let known = u64::try_from(self.round.done).unwrap_or(u64::MAX);
             let left = self.round.expected.unwrap_or(0).saturating_sub(known);
@@ -226,6 +240,7 @@ impl Fleet {
             trouble: self.trouble.clone(),
             findings: self.findings.clone(),
             more_findings: self.more_findings,
+            between: self.between.clone(),
             interval: self.interval,
         }
     }

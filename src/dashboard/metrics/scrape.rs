@@ -178,6 +178,11 @@ impl Scrape {
         let with_code =
             with_code.map(|((code, severity), n)| ([("code", *code), ("severity", *severity)], float(*n)));
         gauges(to, "boothds_tenants_with_finding", "Tenants with a finding that counts.", None, with_code)?;
+        let between = fleet.between.iter().map(|((code, severity), n)| {
+            ([("code", *code), ("severity", severity.as_str())], float(u64::try_from(*n).unwrap_or(u64::MAX)))
+        });
+        let help = "Findings between tenants that count, such as two with one data source.";
+        gauges(to, "boothds_findings_between_tenants", help, None, between)?;
         let in_state = self.rls.iter().map(|(state, n)| ([("state", *state)], float(*n)));
         gauges(to, "boothds_tenants_row_level_security", "Tenants by row-level security.", None, in_state)?;
         own(to, "boothds_tests", "Tests of tenants, by outcome.", None, &traffic.tests)?;

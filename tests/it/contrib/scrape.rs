@@ -13,13 +13,16 @@ use crate::support::network::refused_port;
 /// Words of a query that name no series.
 const WORDS: [&str; 7] = ["and", "or", "unless", "by", "without", "on", "ignoring"];
 
-/// Names of series: of a process that serves clients, a tenant that passes, and one that fails and has a finding.
+/// Names of series: of a process that serves clients, a tenant that passes, and two that fail,
+/// have findings, and one between them.
 pub async fn names() -> BTreeSet<String> {
     let house = House::sqlite();
     let ids = house.add_files(1);
-    let url = format!("http://127.0.0.1:{}", refused_port());
     let key = seal("sb_secret_0123456789abcdef0123456789abcdef");
-    house.add(TenantRow::new("broken").data_source(&url, &key, &key));
+    for name in ["broken", "other"] {
+        let url = format!("http://127.0.0.1:{}", refused_port());
+        house.add(TenantRow::new(name).data_source(&url, &key, &key));
+    }
     let manager = house.manager();
     for _ in 0..2 {
         manager.client(&ids[0], Role::Service).await.unwrap();

@@ -128,3 +128,36 @@ fn a_fragment_that_has_not_changed_is_not_sent_again() {
     let again = served.send("GET", "/debug/performance?fragment=1", &[("If-None-Match", &tag)], "");
     assert_eq!((again.status, again.body.len()), (304, 0));
 }
+
+#[test]
+fn what_is_wrong_between_tenants_is_counted_like_what_is_wrong_with_one() {
+    let house = House::sqlite();
+    let url = sqlite_source(&house.folder.path().join("shared.db"), &["mine"]);
+    for name in ["one", "two"] {
+        let row = TenantRow::new(name).data_source(&url, &seal("x"), &seal("x"));
+        house.add(row.tenant_id_in_data_source("mine"));
+    }
+    let served = Served::start(&house.cli(["serve", "--interval", "1h"]));
+    until("it is tested", || has(&served, "boothds_watch_rounds_total", "1"));
+    let series = "boothds_findings_between_tenants{code=\"source.shared\",severity=\"error\"}";
+    assert!(has(&served, series, "1.0"), "{}", metrics(&served));
+    let page = text(&served.send("GET", "/debug/performance", &[("Accept", "text/html")], ""));
+    assert!(page.contains("All answer, with 1 error"), "{page}");
+}
+
+#[test]
+fn a_database_file_that_is_gone_is_not_ready_although_it_is_still_open() {
+    let house = House::sqlite();
+    house.add_files(1);
+    let served = Served::start(&house.cli(["serve", "--interval", "1h"]));
+    until("it is tested", || has(&served, "boothds_watch_rounds_total", "1"));
+    until("it is ready", || served.get("/readyz").status == 200);
+    let url = house.world.database.url();
+    let file = std::path::Path::new(url.strip_prefix("sqlite:").unwrap());
+    std::fs::rename(file, file.with_extension("away")).unwrap();
+    until("it is not ready", || served.get("/readyz").status == 503);
+    assert_eq!(served.get("/t0/debug/performance").status, 200, "its last test is known");
+    assert_eq!(served.get("/nobody/debug/performance").status, 503);
+    std::fs::rename(file.with_extension("away"), file).unwrap();
+    until("it is ready again", || served.get("/readyz").status == 200);
+}
