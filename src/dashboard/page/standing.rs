@@ -78,6 +78,9 @@ pub(super) fn of_services(view: &View<'_>) -> Verdict {
 /// What is announced when it changes.
 pub(super) fn verdict(view: &View<'_>) -> String {
     match view.tenant {
+        Some(row) if is_stale(view) => {
+            format!("The last test of this tenant {}, but it is not up to date.", word(row.state))
+        }
         Some(row) => format!("The last test of this tenant {}.", word(row.state)),
         None => format!("Services: {}. Fleet: {}.", of_services(view).text, of_fleet(view).text),
     }
@@ -90,7 +93,8 @@ pub(super) fn title(view: &View<'_>) -> String {
         Some(row) => {
             let name = if row.subdomain.is_empty() { row.id.as_str() } else { row.subdomain.as_str() };
             let name = super::words::outside(name);
-            format!("{} {} – boothds", super::words::short(&name, 60), word(row.state))
+            let old = if is_stale(view) { " (old)" } else { "" };
+            format!("{} {}{old} – boothds", super::words::short(&name, 60), word(row.state))
         }
         None if totals.failed > 0 => format!("({}) failed – boothds", totals.failed),
         None => "Data sources – boothds".to_owned(),

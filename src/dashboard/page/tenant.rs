@@ -7,16 +7,22 @@ use super::charts::{history, verdict};
 use super::marks::{self, Tone};
 use super::tenants::{list, source};
 use super::words::{ago, milliseconds, moment, outside, plural, size};
-use crate::dashboard::fleet::Row;
+use crate::dashboard::fleet::{Row, State};
 
 /// The panel of the tenant.
 pub(super) fn panel(row: &Row, view: &View<'_>) -> Markup {
     let stale = super::standing::is_stale(view);
+    // What cannot be gone by any more is never green.
+    let tone = match Tone::of_tenant(row) {
+        Tone::Well if stale => Tone::Quiet,
+        tone => tone,
+    };
     html! {
-        section class={ "panel banner " (Tone::of_tenant(row).class()) @if stale { " stale" } } data-key="tenant" aria-labelledby="last-test" {
+        section class={ "panel banner " (tone.class()) @if stale { " stale" } } data-key="tenant" aria-labelledby="last-test" {
             h2 #last-test { "Last test" }
             p .badges.large {
-                (marks::state(row.state))
+                @if stale && row.state == State::Passed { (marks::badge(Tone::Quiet, "clock", "Passed, not up to date")) }
+                @else { (marks::state(row.state)) }
                 @if let Some(class) = row.failure { " " code { (class.slug()) } }
             }
             @if let Some(error) = &row.error { p .error { (error) } }

@@ -326,3 +326,36 @@ fn the_door_says_what_is_wrong_and_how_long_to_wait() {
         assert!(page.contains(title) && page.contains("because"), "{page}");
     }
 }
+
+#[test]
+fn an_old_result_of_a_tenant_is_never_green() {
+    let mut fleet = tested(&[passed("a")]);
+    fleet.fail("away", at(400), at(405));
+    let (snapshot, rows) = (fleet.snapshot(), fleet.page(&Query::new("", None, 1)));
+    let process = Process { started: at(0), resident: None, memory_limit: None };
+    let view = View {
+        document: Err("away"),
+        fleet: &snapshot,
+        rows: &rows,
+        tenant: fleet.find("a"),
+        process: &process,
+        has_login: true,
+        path: "/a/debug/performance",
+        now: at(401),
+        version: "0.0.0",
+    };
+    let inner = fragment(&view);
+    assert!(inner.contains("panel banner quiet stale") && !inner.contains("banner well"), "{inner}");
+    assert!(inner.contains("Passed, not up to date"), "{inner}");
+    assert!(inner.contains("passed, but it is not up to date.") && inner.contains("passed (old)"), "{inner}");
+}
+
+#[test]
+fn an_error_between_tenants_is_as_bad_as_one_of_a_tenant() {
+    let mut fleet = tested(&[passed("a"), passed("b")]);
+    let error =
+        Finding { severity: crate::finding::Severity::Error, ..Finding::about(FindingCode::KeyReused, "x") };
+    fleet.end(vec![error], at(3));
+    let shown = page(Ok(&busy()), &fleet, &Query::new("", None, 1), 4);
+    assert!(shown.contains("All answer, with 1 error"), "{shown}");
+}
