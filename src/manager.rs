@@ -50,6 +50,7 @@ mod configs;
 mod error;
 mod flight;
 mod global;
+mod index;
 mod inner;
 mod loader;
 mod make;
@@ -352,10 +353,9 @@ impl DataSourceManager {
         };
         let _ = tokio::time::timeout(SHUTDOWN_LIMIT, left).await;
         shared.let_go();
-        let clients = self.inner.pool.all();
-        self.inner.pool.retire_where(|_| true);
-        let idle = clients.iter().filter(|client| client.is_idle()).map(|client| client.live.close());
-        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, futures_util::future::join_all(idle)).await;
+        let idle = self.inner.pool.take_idle();
+        let closed = futures_util::future::join_all(idle.iter().map(|client| client.close()));
+        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, closed).await;
         self.inner.loader.close().await;
     }
 }

@@ -1,12 +1,13 @@
 //! A client of one tenant's data source, and the handles by which it is lent.
 //!
-//! One word counts the handles that are out and says whether the client has left the pool. So whether a client is idle,
-//! and that it is handed to nobody once it was chosen to be closed, is one atomic step, without a lock on the way of a
-//! request. A client that has left is closed when its last handle comes back; connections hold a handle.
+//! A handle is a reference to the client, and connections that are out hold one too; so whether a client is idle is the
+//! count of its references, and the way of a request has no second counter to keep. The pool holds one reference:
+//! who finds that one alone, under the lock by which others would get at it, has a client that nobody uses and nobody
+//! will ([`Index`](super::index::Index)). A client that has left the pool is closed when its last reference goes.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
@@ -18,39 +19,57 @@ use crate::source::{FilePool, Live, PostgresPool, RestClient, Turn};
 use crate::tenant::{Role, TenantId};
 use crate::url::Kind;
 
-/// In [`Client::leases`]: the client has left the pool. The bits below count handles.
-const LEFT: usize = 1 << (usize::BITS - 1);
+/// The longest id that a [`Name`] holds itself; a UUID has 36 letters.
+const SHORT: usize = 39;
 
 /// A client in the pool, or one that has left it and is still in use.
-// What a hit touches comes first, beside the counts of its `Arc`: with thousands of clients the time of a hit is the
-// number of cache lines it fetches.
+// What a hit touches comes first, beside the counts of its `Arc`.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Client {
-    leases: AtomicUsize,
     /// When it was last lent, in ticks.
     pub(super) used: AtomicU64,
     /// In ticks.
     pub(super) expires: u64,
     /// Until when, in ticks, its configuration is known to hold.
     pub(super) verified: AtomicU64,
+    name: Name,
     pub(super) role: Role,
-    closing: AtomicBool,
+    closed: AtomicBool,
     pub(super) config: Arc<Config>,
     pub(super) live: Live,
+}
+
+/// The letters of a tenant's id, in place.
+#[derive(Debug)]
+struct Name {
+    /// `None`: it is longer, and stands in the configuration only.
+    length: Option<u8>,
+    letters: [u8; SHORT],
+}
+
+impl Name {
+    fn new(id: &str) -> Self {
+        let mut letters = [0; SHORT];
+        let length = letters.get_mut(..id.len()).and_then(|place| {
+            place.copy_from_slice(id.as_bytes());
+            u8::try_from(id.len()).ok()
+        });
+        Self { length, letters }
+    }
 }
 
 impl Client {
     pub(super) fn new(role: Role, config: Arc<Config>, live: Live, expires: u64, now: u64) -> Self {
         Self {
-            role,
+            used: AtomicU64::new(now),
+            expires,
             verified: AtomicU64::new(config.expires),
+            name: Name::new(config.tenant.id.as_str()),
+            role,
+            closed: AtomicBool::new(false),
             config,
             live,
-            expires,
-            used: AtomicU64::new(now),
-            leases: AtomicUsize::new(0),
-            closing: AtomicBool::new(false),
         }
     }
 
@@ -58,75 +77,50 @@ impl Client {
         &self.config.tenant.id
     }
 
+    /// Whether it is the client of the tenant with this id.
+    pub(super) fn is_of(&self, tenant: &str) -> bool {
+        match self.name.length {
+            Some(length) => self.name.letters.get(..usize::from(length)) == Some(tenant.as_bytes()),
+            None => self.tenant().as_str() == tenant,
+        }
+    }
+
     /// Whether its configuration is known to hold.
     pub(super) fn is_verified(&self, now: u64) -> bool {
         now < self.verified.load(Ordering::Acquire)
     }
 
-    /// A handle; none of a client that has left the pool.
-    pub(super) fn lend(self: &Arc<Self>) -> Option<TenantClient> {
-        if self.leases.fetch_add(1, Ordering::AcqRel) & LEFT != 0 {
-            self.give_back();
-            return None;
-        }
-        Some(TenantClient(Arc::clone(self)))
+    pub(super) fn lend(self: &Arc<Self>) -> TenantClient {
+        TenantClient(Arc::clone(self))
     }
 
-    fn give_back(self: &Arc<Self>) {
-        if self.leases.fetch_sub(1, Ordering::AcqRel) == LEFT | 1 {
-            self.close_in_background();
-        }
+    /// Whether the pool's is the only reference. It stays so only where the pool's table is locked.
+    pub(super) fn is_idle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1
     }
 
-    /// Whether nobody has a handle.
-    pub(super) fn is_idle(&self) -> bool {
-        self.leases.load(Ordering::Acquire) & !LEFT == 0
+    /// Closes its connections; then its end has nothing left to do.
+    pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.live.close().await;
     }
+}
 
-    /// Marks it as gone, if nobody has a handle. The caller closes it.
-    pub(super) fn leave_if_idle(&self) -> bool {
-        let left = self.leases.compare_exchange(0, LEFT, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if left {
-            self.closing.store(true, Ordering::Release);
-        }
-        left
-    }
-
-    /// Marks it as gone; it is closed now, or when the last handle comes back.
-    pub(super) fn leave(self: &Arc<Self>) {
-        if self.leases.fetch_or(LEFT, Ordering::AcqRel) == 0 {
-            self.close_in_background();
-        }
-    }
-
-    fn close_in_background(self: &Arc<Self>) {
+impl Drop for Client {
+    fn drop(&mut self) {
         // Without a runtime the sockets are just dropped, with the client.
-        if !self.closing.swap(true, Ordering::AcqRel)
+        if !*self.closed.get_mut()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let client = Arc::clone(self);
-            runtime.spawn(async move { client.live.close().await });
+            runtime.spawn(self.live.close());
         }
     }
 }
 
 /// A handle to one tenant's data source, as one role. As long as it or a connection of it is out, the client counts as
 /// in use and is not closed to make room. Cheap to clone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TenantClient(Arc<Client>);
-
-impl Clone for TenantClient {
-    fn clone(&self) -> Self {
-        self.0.leases.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for TenantClient {
-    fn drop(&mut self) {
-        self.0.give_back();
-    }
-}
 
 impl TenantClient {
     pub(super) fn client(&self) -> &Arc<Client> {

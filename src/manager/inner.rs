@@ -83,8 +83,6 @@ impl Inner {
 
     /// Looks after the minimum of connections of every client.
     pub(super) fn keep_minimum(&self) {
-        for client in self.pool.all() {
-            client.live.keep_minimum();
-        }
+        self.pool.for_each(|client| client.live.keep_minimum());
     }
 }

@@ -91,7 +91,7 @@ impl Inner {
         {
             // The attempt before has made it of what was invalidated meanwhile: nobody else may get it, nor this one
             // fall back on it.
-            self.pool.retire(client.client());
+            self.pool.retire(&client);
         }
         if let Some(client) = &before
             && client.client().is_verified(self.ticks.now())
@@ -105,7 +105,7 @@ impl Inner {
                     client.client().verified.store(config.expires, Ordering::Release);
                     return Ok(Made { client, reused: true });
                 }
-                self.pool.retire(client.client());
+                self.pool.retire(&client);
                 config
             }
             (Err(error @ ManagerError::Load { .. }), Some(client)) => {
@@ -117,7 +117,7 @@ impl Inner {
             (Err(error), before) => {
                 // The tenant, or its data source, is no more.
                 if let Some(client) = before {
-                    self.pool.retire(client.client());
+                    self.pool.retire(&client);
                 }
                 return Err(error);
             }
@@ -145,17 +145,15 @@ impl Inner {
             .reserve(self.ticks.now())
             .map_err(|exhausted| ManagerError::Exhausted { active: exhausted.0, max: self.pool.max() })?;
         if let Some(evicted) = evicted {
-            let _ = tokio::time::timeout(CLOSE_LIMIT, evicted.live.close()).await;
+            let _ = tokio::time::timeout(CLOSE_LIMIT, evicted.close()).await;
         }
         let now = self.ticks.now();
         let expires = now.saturating_add(self.client_ttl);
         let client = Arc::new(Client::new(role, config, live, expires, now));
-        let Some(handle) = client.lend() else {
-            return Err(ManagerError::CutOff(client.tenant().clone()));
-        };
-        reservation.fill(Arc::clone(&client));
+        let handle = client.lend();
+        reservation.fill(client);
         self.shared.metrics.count(Count::Created);
-        client.live.keep_minimum();
+        handle.client().live.keep_minimum();
         Ok(Made { client: handle, reused: false })
     }
 

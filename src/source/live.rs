@@ -123,12 +123,21 @@ impl Live {
         }
     }
 
-    /// Closes what is idle at once and the rest when it comes back; nothing is lent any more.
-    pub async fn close(&self) {
-        match self {
-            Self::Supabase(_) => {}
-            Self::Postgres(pool) => pool.pool.close().await,
-            Self::Sqlite(pool) => pool.pool.close().await,
+    /// Closes what is idle at once and the rest when it comes back; nothing is lent any more. What is returned does not
+    /// borrow from the client, whose end it may outlive.
+    pub fn close(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (server, file) = match self {
+            Self::Supabase(_) => (None, None),
+            Self::Postgres(pool) => (Some(pool.pool.clone()), None),
+            Self::Sqlite(pool) => (None, Some(pool.pool.clone())),
+        };
+        async move {
+            if let Some(pool) = server {
+                pool.close().await;
+            }
+            if let Some(pool) = file {
+                pool.close().await;
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::house::House;
 use crate::fixture::{seal, seal_with};
-use crate::support::fleet::TenantRow;
+use crate::support::fleet::{TenantRow, sqlite_source};
 
 fn hits_and_misses(counters: &Counters) -> (u64, u64) {
     (counters.cache_hits, counters.cache_misses)
@@ -177,4 +177,29 @@ async fn an_id_in_capitals_is_the_same_tenant() {
     assert_eq!(client.tenant_id().as_str(), id);
     assert_eq!(manager.tenant_id_in_data_source(&id).await.unwrap(), "mine");
     assert_eq!(house.questions(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_any_length_find_their_own_client_again() {
+    let house = House::sqlite();
+    let url = sqlite_source(&house.folder.path().join("source.db"), &["mine"]);
+    let key = seal("unused");
+    // Each is the beginning of all that follow; 39 letters are the most that a client holds in place.
+    let ids: Vec<String> = [1, 35, 36, 37, 38, 39, 40, 41, 250].map(|length| "7".repeat(length)).to_vec();
+    for id in &ids {
+        let mut row = TenantRow::new(&format!("s{}", id.len())).data_source(&url, &key, &key);
+        row.id.clone_from(id);
+        house.add(row);
+    }
+    let manager = house.manager();
+    for round in 0..2 {
+        for id in &ids {
+            let client = manager.client(id, Role::Service).await.unwrap();
+            assert_eq!(client.tenant_id().as_str(), id, "round {round}");
+        }
+    }
+    let count = ids.len() as u64;
+    assert_eq!(hits_and_misses(&manager.counters()), (count, count));
+    manager.clear_tenant_cache(&ids[5]).await.unwrap();
+    assert_eq!(manager.counters().client_cache_size, count - 1);
 }
