@@ -49,7 +49,7 @@ use sessions::Sessions;
 pub use setup::Setup;
 use throttle::Throttle;
 pub use tls::{Certificate, TlsError};
-pub use token::{LONGEST, SHORTEST, Token, TokenError};
+pub use token::{FEWEST, LONGEST, SHORTEST, Token, TokenError};
 use traffic::Traffic;
 
 /// What holds for the life of a dashboard.

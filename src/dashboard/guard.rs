@@ -128,17 +128,18 @@ fn authenticate(inner: &Inner, request: &Request, address: IpAddr) -> Result<(),
     Err(unauthorised(headers, "a token is needed: Authorization: Bearer"))
 }
 
-/// Whether it is the token. An error says how long to wait, or nothing if it is wrong.
+/// Whether it is the token. An error says how long to wait, or nothing if it is just wrong.
 pub(super) fn check_token(inner: &Inner, given: &str, address: IpAddr) -> Result<(), Option<Duration>> {
+    // First of all: whoever shares the address of somebody who guesses is not kept out.
+    if inner.setup().token.is_some_and(|token| token.is(given)) {
+        return Ok(());
+    }
+    inner.traffic.refused_tokens.inc();
     let wait = inner.throttle.wait(address);
     if !wait.is_zero() {
         return Err(Some(wait));
     }
-    if inner.setup().token.is_some_and(|token| token.is(given)) {
-        return Ok(());
-    }
     inner.throttle.wrong(address);
-    inner.traffic.refused_tokens.inc();
     Err(None)
 }
 

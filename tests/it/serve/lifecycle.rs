@@ -29,7 +29,7 @@ fn a_taken_port_is_named() {
     );
     let json = world
         .cli(["serve", "--json", "--listen", "192.0.2.1:8787"])
-        .env("BOOTHDS_SERVE_TOKEN", "x".repeat(16));
+        .env("BOOTHDS_SERVE_TOKEN", super::served::TOKEN);
     let error: Value = serde_json::from_str(json.run().expect_code(9).stderr.trim()).unwrap();
     assert_eq!(error["error"]["hint"], "choose an address of this machine with --listen");
 }
