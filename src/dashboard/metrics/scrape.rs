@@ -103,7 +103,7 @@ fn chosen(fleet: &Fleet) -> Vec<TenantSeries> {
             id: crate::sanitize::printable(row.id.as_str()).chars().take(LABEL).collect(),
             subdomain: row.subdomain.chars().take(LABEL).collect(),
             up: row.state == State::Passed,
-            seconds: row.response_time_ms.map(|ms| ms / 1000.0),
+            seconds: row.response_time_ms.map(in_seconds),
         })
         // Two series with the same labels would make the whole scrape unreadable.
         .filter(|series| seen.insert(series.id.clone()))
@@ -246,9 +246,9 @@ fn services(to: &mut Encoder<'_>, counters: Counters) -> fmt::Result {
     gauge(to, "boothds_clients_limit", "Clients that the pools may hold.", None, float(most))?;
     let ratio = || Some(Unit::Other("ratio".to_owned()));
     if let Some(percent) = counters.hit_rate() {
-        gauge(to, "boothds_cache_hit", "Hits of the requests for a client.", ratio(), percent / 100.0)?;
+        gauge(to, "boothds_cache_hit", "Hits of the requests for a client.", ratio(), as_ratio(percent))?;
     }
-    let used = counters.utilization() / 100.0;
+    let used = as_ratio(counters.utilization());
     gauge(to, "boothds_pool_utilization", "Live clients of those that may be.", ratio(), used)?;
     if let Some(score) = health.score {
         gauge(to, "boothds_health_score", "Health, from 100 downwards.", None, f64::from(score))?;
@@ -343,4 +343,30 @@ fn count(number: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact far below 2⁵³")]
 fn seconds_since_1970(moment: Timestamp) -> f64 {
     moment.as_millisecond() as f64 / 1000.0
+}
+
+/// Milliseconds with a decimal as seconds with four: one division of whole numbers, whose result is the nearest number
+/// there is and so is written as short as it is meant. 12.3 / 1000 would be 0.012300000000000002.
+fn in_seconds(milliseconds: f64) -> f64 {
+    (milliseconds * 10.0).round() / 10_000.0
+}
+
+/// Percent with two decimals as a ratio with four, likewise.
+fn as_ratio(percent: f64) -> f64 {
+    (percent * 100.0).round() / 10_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_or_ratio_has_four_decimals_and_no_noise() {
+        for whole in 0..200_000_u32 {
+            let meant = format!("{}.{:04}", whole / 10_000, whole % 10_000);
+            let meant: f64 = meant.parse().unwrap();
+            assert_eq!(in_seconds(f64::from(whole) / 10.0), meant, "{whole}");
+            assert_eq!(as_ratio(f64::from(whole) / 100.0), meant, "{whole}");
+        }
+    }
 }
