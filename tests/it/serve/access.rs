@@ -59,6 +59,19 @@ fn other_machines_are_served_with_a_token_only() {
 }
 
 #[test]
+fn a_loopback_address_in_the_form_of_ipv6_is_one() {
+    let world = World::sqlite();
+    let running = world.cli(["serve", "--listen", "[::ffff:127.0.0.1]:0"]).spawn();
+    let log = running.wait_for_stderr("watching");
+    let port = log.split("http://[::ffff:127.0.0.1]:").nth(1).unwrap();
+    let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    let served = Served { running, port };
+    assert_eq!(served.get("/debug/performance").status, 200);
+    let other = world.cli(["serve", "--listen", "[::ffff:192.0.2.1]:80"]).run().expect_code(3);
+    assert!(other.stderr.contains("no token is set"), "{other:?}");
+}
+
+#[test]
 fn with_a_token_everything_needs_it_but_health_and_the_login() {
     let world = World::sqlite();
     let served = with_token(&world);

@@ -36,7 +36,8 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
     let database = resolved.database_url()?.value.clone();
     let place = Place::new(&resolved)?;
     let token = token(&resolved)?;
-    if token.is_none() && !args.listen.ip().is_loopback() {
+    // `::ffff:127.0.0.1` is 127.0.0.1.
+    if token.is_none() && !args.listen.ip().to_canonical().is_loopback() {
         let what = format!("{} can be reached from other machines, and no token is set", args.listen);
         return Err(CliError::settings(what).hint(
             "set BOOTHDS_SERVE_TOKEN or BOOTHDS_SERVE_TOKEN_FILE, for example to what `openssl rand -hex 32` prints; \
