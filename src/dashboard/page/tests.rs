@@ -351,6 +351,22 @@ fn an_old_result_of_a_tenant_is_never_green() {
 }
 
 #[test]
+fn an_old_result_says_so_in_words_in_its_own_row() {
+    let fleet = tested(&[passed("good"), failed("bad")]);
+    let row = |page: &str, name: &str| {
+        let mark = format!("data-key=\"id-{name}\"");
+        page.split("<tr").find(|row| row.contains(&mark)).unwrap().split("</tr>").next().unwrap().to_owned()
+    };
+    let (new, old) = (page(Ok(&busy()), &fleet, &all(), 3), page(Ok(&busy()), &fleet, &all(), 1_000));
+    for (name, word) in [("good", "Passed"), ("bad", "Failed")] {
+        assert!(row(&new, name).contains(word) && !row(&new, name).contains("not up to date"), "{name}");
+        assert!(row(&old, name).contains(&format!("{word}, not up to date")), "{}", row(&old, name));
+    }
+    let old = row(&old, "good");
+    assert!(old.contains("Enforced, not up to date") && !old.contains("badge well"), "{old}");
+}
+
+#[test]
 fn an_error_between_tenants_is_as_bad_as_one_of_a_tenant() {
     let mut fleet = tested(&[passed("a"), passed("b")]);
     let error =
