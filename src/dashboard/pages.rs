@@ -1,6 +1,6 @@
 //! The performance page: gathers what a [`View`] borrows, for the whole or for one tenant.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -10,7 +10,7 @@ use super::answer::{self, VERSION};
 use super::database::sentence;
 use super::fleet::Row;
 use super::page::{self, Process, View};
-use super::routes::{PAGE, Shared, not_found};
+use super::routes::{PAGE, Shared, not_found, undecodable};
 use super::{Inner, rows};
 use crate::memory;
 
@@ -40,10 +40,11 @@ pub(super) async fn whole(
 /// `GET /{tenant}/debug/performance`.
 pub(super) async fn tenant(
     State(inner): Shared,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
+    let Ok(Path(name)) = name else { return undecodable(&headers) };
     let row = match inner.fleet(|fleet| fleet.find(&name).cloned()) {
         Some(row) => row,
         // Not tested yet, or never: the application database knows.

@@ -149,6 +149,39 @@ fn a_form_that_is_too_large_does_nothing() {
 }
 
 #[test]
+fn what_cannot_be_decoded_is_refused_in_our_own_form() {
+    let world = World::sqlite();
+    let served = Served::start(&world.cli(["serve"]));
+    for path in
+        ["/%ff/debug/performance", "/%c3%28/debug/performance?fragment=1", "/assets/%ff", "/%ff", "/%zz"]
+    {
+        let answer = served.get(path);
+        assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
+        assert!(json(&answer)["error"]["message"].is_string(), "{path}");
+        let page = served.send("GET", path, &[HTML], "");
+        assert!([400, 404].contains(&page.status) && text(&page).contains("<!doctype html>"), "{path}");
+    }
+    // What cannot be meant in a query is passed over.
+    for query in
+        ["q=%ff", "page=-1&page=%zz", "state=%ff&fragment=%ff", "&&==&%", "page=99999999999999999999"]
+    {
+        assert_eq!(served.get(&format!("/debug/performance?{query}")).status, 200, "{query}");
+        assert_eq!(served.get(&format!("/login?{query}")).status, 303, "{query}");
+    }
+    for body in ["return=%ff&return=x", "%", "=&=", "return"] {
+        let answer = served.post("/api/debug/performance", &[], body);
+        assert!(
+            [200, 400].contains(&answer.status) && json(&answer).is_object(),
+            "{body}: {}",
+            answer.status
+        );
+    }
+    let json_body = [("Content-Type", "application/json")];
+    let refused = served.send("POST", "/login", &json_body, "{\"token\": 7}");
+    assert_eq!((refused.status, json(&refused)["error"]["code"].as_str()), (400, Some("usage")));
+}
+
+#[test]
 fn logging_in_begins_a_session_and_logging_out_ends_it() {
     let world = World::sqlite();
     let served = with_token(&world);
