@@ -38,6 +38,7 @@ mod throttle;
 mod tls;
 mod token;
 mod traffic;
+mod validity;
 mod watch;
 
 use database::Database;
@@ -51,6 +52,7 @@ use throttle::Throttle;
 pub use tls::{Certificate, TlsError};
 pub use token::{FEWEST, LONGEST, SHORTEST, Token, TokenError};
 use traffic::Traffic;
+pub use validity::{Standing, Validity};
 
 /// What holds for the life of a dashboard.
 #[derive(Clone, Debug)]
@@ -150,6 +152,11 @@ impl Inner {
 
     fn certificate(&self) -> Option<Certificate> {
         self.certificate.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Of the certificate that is shown to whoever connects from now on.
+    fn validity(&self) -> Option<Validity> {
+        self.certificate()?.validity()
     }
 
     fn speaks_tls(&self) -> bool {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::Validity;
 use super::fleet::{Row, Snapshot};
 use super::rows::Rows;
 
@@ -20,6 +21,7 @@ mod charts;
 mod doors;
 mod frame;
 mod marks;
+mod own;
 mod rounds;
 mod services;
 mod standing;
@@ -88,6 +90,8 @@ pub struct Process {
     pub resident: Option<u64>,
     /// The limit of its memory, bytes.
     pub memory_limit: Option<u64>,
+    /// Of its certificate; `None` without TLS.
+    pub certificate: Option<Validity>,
 }
 
 /// What the login page shows.
@@ -142,6 +146,7 @@ pub fn problem(view: &ProblemView<'_>) -> String {
 
 fn inner(view: &View<'_>) -> Markup {
     html! {
+        (own::notices(view))
         (standing::notices(view))
         @match view.tenant {
             Some(row) => (tenant::panel(row, view)),

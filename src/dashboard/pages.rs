@@ -72,7 +72,12 @@ async fn show(
     let document = inner.documents.get(&setup, inner.clock).await.map_err(|error| error.to_string());
     let (fleet, rows) = inner.fleet(|fleet| (fleet.snapshot(), fleet.page(&query)));
     let memory = memory::of_this_process();
-    let process = Process { started: inner.started, resident: memory.resident, memory_limit: memory.limit };
+    let process = Process {
+        started: inner.started,
+        resident: memory.resident,
+        memory_limit: memory.limit,
+        certificate: inner.validity(),
+    };
     let view = View {
         document: document.as_ref().map(|document| &document.value).map_err(String::as_str),
         fleet: &fleet,

@@ -7,5 +7,5 @@ mod lifecycle;
 mod metrics;
 mod reload;
 pub mod served;
-mod tls;
+pub mod tls;
 mod watch;

@@ -152,6 +152,11 @@ impl Scrape {
         own(to, "boothds_http_connections_displaced", help, None, &traffic.displaced)?;
         let help = "Wrong tokens that were given.";
         own(to, "boothds_refused_tokens", help, None, &traffic.refused_tokens)?;
+        if let Some(validity) = inner.validity() {
+            let help = "When the certificate of this service expires, since 1970.";
+            let until = seconds_since_1970(validity.until);
+            gauge(to, "boothds_tls_certificate_expiry_timestamp", help, Some(Unit::Seconds), until)?;
+        }
         let help = "Whether the last attempt to read the settings anew was good.";
         gauge(to, "boothds_config_last_reload_successful", help, None, is(traffic.last_reload_was_good()))?;
         let at = traffic.reloaded_at.load(std::sync::atomic::Ordering::Acquire);

@@ -70,10 +70,14 @@ fn busy() -> Value {
     })
 }
 
+fn idle_process() -> Process {
+    Process { started: at(0), resident: None, memory_limit: None, certificate: None }
+}
+
 /// What a page shows, at a second.
 fn page(document: Result<&Value, &str>, fleet: &Fleet, query: &Query, second: i64) -> String {
     let (snapshot, rows) = (fleet.snapshot(), fleet.page(query));
-    let process = Process { started: at(0), resident: Some(64 << 20), memory_limit: None };
+    let process = Process { resident: Some(64 << 20), ..idle_process() };
     let view = View {
         document,
         fleet: &snapshot,
@@ -96,7 +100,7 @@ fn page(document: Result<&Value, &str>, fleet: &Fleet, query: &Query, second: i6
 fn page_of(fleet: &Fleet, name: &str) -> String {
     let (snapshot, rows) = (fleet.snapshot(), fleet.page(&Query::new("", None, 1)));
     let row = fleet.find(name).unwrap();
-    let process = Process { started: at(0), resident: None, memory_limit: None };
+    let process = idle_process();
     let path = row.path();
     let document = busy();
     render(&View {
@@ -288,7 +292,7 @@ fn the_fragment_does_not_change_by_itself() {
     let fleet = tested(&[failed("a"), passed("b")]);
     let (document, snapshot, rows) = (busy(), fleet.snapshot(), fleet.page(&all()));
     let made = |second, resident| {
-        let process = Process { started: at(0), resident: Some(resident), memory_limit: None };
+        let process = Process { resident: Some(resident), ..idle_process() };
         fragment(&View {
             document: Ok(&document),
             fleet: &snapshot,
@@ -332,7 +336,7 @@ fn an_old_result_of_a_tenant_is_never_green() {
     let mut fleet = tested(&[passed("a")]);
     fleet.fail("away", at(400), at(405));
     let (snapshot, rows) = (fleet.snapshot(), fleet.page(&Query::new("", None, 1)));
-    let process = Process { started: at(0), resident: None, memory_limit: None };
+    let process = idle_process();
     let view = View {
         document: Err("away"),
         fleet: &snapshot,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::served::{Served, TOKEN, replace, until};
 use crate::fixture::World;
+use crate::manager::house;
 use crate::support::certificates::{Certificate, ca_file, files};
 use crate::support::cli::Cli;
 use crate::support::process::{self, Signal, User};
@@ -90,6 +91,23 @@ fn under_tls_the_cookie_is_for_this_host_alone() {
     });
 }
 
+/// What a service with a certificate says at `/metrics`.
+pub async fn metrics() -> String {
+    let world = World::sqlite();
+    let served = Served::start(&cli(&world, &copies(Certificate::TrustedByCa)));
+    asked(&served, "/metrics").await
+}
+
+/// What a service answers over TLS to whoever has the token.
+async fn asked(served: &Served, path: &str) -> String {
+    // Certificates that nobody should accept are among those that are shown.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().unwrap();
+    let url = format!("https://localhost:{}{path}", served.port);
+    let answer = client.get(url).bearer_auth(TOKEN).header("accept", "text/html").send().await.unwrap();
+    answer.text().await.unwrap()
+}
+
 /// A client that trusts the tests' authority.
 fn boothds_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -150,4 +168,43 @@ fn a_key_that_everybody_can_read_is_warned_of() {
     let served = Served::start(&cli(&world, &files));
     let log = served.end(Signal::TERM).expect_code(0).stderr;
     assert!(log.contains("server.key can be read by every user of this machine: chmod o= "), "{log}");
+}
+
+/// The second in which a certificate ends, as the metrics write it.
+fn expiry(metrics: &str) -> f64 {
+    let series = "boothds_tls_certificate_expiry_timestamp_seconds ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+    line.unwrap_or_else(|| panic!("no {series}in {metrics}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_valid_or_not_for_long_is_said() {
+    let world = World::sqlite();
+    let files = copies(Certificate::Expired);
+    let served = Served::start(&cli(&world, &files));
+    let log = served.running.wait_for_stderr("watching");
+    assert!(log.contains("server.crt expired on 2020-02-01 00:00 UTC"), "{log}");
+    let ten_days = jiff::Timestamp::now().as_second() + 10 * 24 * 60 * 60;
+    for (certificate, said, heading) in [
+        (Certificate::Expiring, "server.crt expires on 20", "The certificate of this page expires soon"),
+        (Certificate::NotYet, "server.crt is not valid before 2048-01-01 00:00 UTC", "is not valid yet"),
+        (Certificate::TrustedByCa, "", ""),
+    ] {
+        let before = asked(&served, "/debug/performance").await;
+        assert!(before.contains("data-key=\"certificate\""), "{before}");
+        let (new, key) = crate::support::certificates::files(certificate);
+        replace(&files.key, &fs::read_to_string(key).unwrap());
+        replace(&files.certificate, &fs::read_to_string(new).unwrap());
+        served.running.wait_for_stderr(said);
+        house::until("the page says so", async || {
+            let page = asked(&served, "/debug/performance").await;
+            page.contains("data-key=\"certificate\"") == !heading.is_empty() && page.contains(heading)
+        })
+        .await;
+        let at = expiry(&asked(&served, "/metrics").await);
+        match certificate {
+            Certificate::Expiring => assert!((at - ten_days as f64).abs() < 600.0, "{at}"),
+            _ => assert_eq!(at, 2_493_072_000.0),
+        }
+    }
 }

@@ -11,6 +11,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
 use crate::cli::resolve::Resolved;
 use crate::cli::stores::Place;
+use crate::clock::Clock;
 use crate::dashboard::{Certificate, Setup, TlsError, Token};
 use crate::manager::PoolSettings;
 use crate::probe::ProbeOptions;
@@ -93,7 +94,7 @@ fn token(resolved: &Resolved) -> Result<Option<Token>, CliError> {
     Token::new(&text).map(Some).map_err(refused)
 }
 
-/// Reads a certificate and its key, and warns of a key that others may read.
+/// Reads a certificate and its key; warns of one that is not valid, or not for long, and of a key that others may read.
 pub(super) fn certificate_of(
     certificate: &Path,
     key: &Path,
@@ -109,6 +110,13 @@ pub(super) fn certificate_of(
         };
         CliError::of(code, &error).hint(hint)
     })?;
+    let complaint = match loaded.validity() {
+        Some(validity) => validity.complaint(Clock::System.now()),
+        None => Some("does not say in a readable way how long it is valid".to_owned()),
+    };
+    if let Some(complaint) = complaint {
+        output.warning(&format!("the certificate in {} {complaint}", certificate.display()));
+    }
     if Certificate::is_readable_by_others(key) {
         let key = key.display();
         output.warning(&format!("{key} can be read by every user of this machine: chmod o= {key}"));
