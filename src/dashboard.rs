@@ -29,6 +29,7 @@ mod metrics;
 pub mod page;
 mod pages;
 mod ready;
+mod reloads;
 mod routes;
 pub mod rows;
 mod server;
@@ -45,6 +46,8 @@ use database::Database;
 use document::Documents;
 use fleet::Fleet;
 use ready::Readiness;
+use reloads::Reloads;
+pub use reloads::Unread;
 pub use server::{CONNECTIONS, End};
 use sessions::Sessions;
 pub use setup::Setup;
@@ -83,6 +86,7 @@ struct Inner {
     database: Database,
     documents: Documents,
     readiness: Readiness,
+    reloads: Reloads,
     sessions: Sessions,
     throttle: Throttle,
     traffic: Traffic,
@@ -103,6 +107,7 @@ impl Dashboard {
             database: Database::default(),
             documents: Documents::default(),
             readiness: Readiness::default(),
+            reloads: Reloads::default(),
             sessions: Sessions::new(ticks.clone()),
             throttle: Throttle::new(ticks),
             traffic: Traffic::default(),
@@ -134,9 +139,14 @@ impl Dashboard {
         self.0.setup().token.is_some()
     }
 
-    /// Takes note that the settings were read anew, or could not be, for the metrics.
-    pub fn reloaded(&self, good: bool) {
-        self.0.traffic.reloaded(good, self.0.clock.now());
+    /// Takes note that the settings were read anew.
+    pub fn reloaded(&self) {
+        self.0.reloads.good(self.0.clock.now());
+    }
+
+    /// Takes note that they could not be: why, and what to do about it. Said on the page until they can.
+    pub fn not_reloaded(&self, message: &str, hint: &str) {
+        self.0.reloads.bad(message, hint, self.0.clock.now());
     }
 
     /// Shows another certificate to whoever connects from now on.

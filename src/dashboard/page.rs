@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::Validity;
 use super::fleet::{Row, Snapshot};
 use super::rows::Rows;
+use super::{Unread, Validity};
 
 mod charts;
 mod doors;
@@ -71,6 +71,8 @@ pub struct View<'a> {
     pub tenant: Option<&'a Row>,
     /// This process itself.
     pub process: &'a Process,
+    /// Why it goes by older settings than there are, if it does.
+    pub unread: Option<&'a Unread>,
     /// Whether somebody is logged in, and so can log out (`POST /logout`).
     pub has_login: bool,
     /// The path of this page, for the hidden field `return` of forms.

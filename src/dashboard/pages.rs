@@ -72,6 +72,7 @@ async fn show(
     let document = inner.documents.get(&setup, inner.clock).await.map_err(|error| error.to_string());
     let (fleet, rows) = inner.fleet(|fleet| (fleet.snapshot(), fleet.page(&query)));
     let memory = memory::of_this_process();
+    let unread = inner.reloads.unread();
     let process = Process {
         started: inner.started,
         resident: memory.resident,
@@ -84,6 +85,7 @@ async fn show(
         rows: &rows,
         tenant,
         process: &process,
+        unread: unread.as_ref(),
         has_login: setup.token.is_some(),
         path,
         now: inner.clock.now(),

@@ -158,9 +158,8 @@ impl Scrape {
             gauge(to, "boothds_tls_certificate_expiry_timestamp", help, Some(Unit::Seconds), until)?;
         }
         let help = "Whether the last attempt to read the settings anew was good.";
-        gauge(to, "boothds_config_last_reload_successful", help, None, is(traffic.last_reload_was_good()))?;
-        let at = traffic.reloaded_at.load(std::sync::atomic::Ordering::Acquire);
-        let at = Timestamp::from_second(at).map_or(0.0, seconds_since_1970).max(started);
+        gauge(to, "boothds_config_last_reload_successful", help, None, is(inner.reloads.unread().is_none()))?;
+        let at = inner.reloads.last_good().map_or(started, seconds_since_1970);
         let help = "When the settings in force were read, since 1970.";
         gauge(to, "boothds_config_last_reload_success_timestamp", help, Some(Unit::Seconds), at)
     }

@@ -1,4 +1,5 @@
-//! What somebody has to mend of the service itself that shows the page: its certificate.
+//! What somebody has to mend of the service itself that shows the page: its settings and its
+//! certificate.
 //!
 //! A file of its own because everything else on the page is about the tenants and the services that serve them.
 
@@ -7,13 +8,28 @@ use maud::{Markup, html};
 
 use super::View;
 use super::marks::icon;
-use super::words::{ago, until};
-use crate::dashboard::{Standing, Validity};
+use super::standing::sentence;
+use super::words::{ago, since, until};
+use crate::dashboard::{Standing, Unread, Validity};
 
 /// The notices, if there are any.
 pub(super) fn notices(view: &View<'_>) -> Markup {
     html! {
+        @if let Some(unread) = view.unread { (settings(unread)) }
         @if let Some(validity) = view.process.certificate { (certificate(validity, view.now)) }
+    }
+}
+
+fn settings(unread: &Unread) -> Markup {
+    html! {
+        section .notice.bad data-key="unread" aria-labelledby="unread" {
+            (icon("triangle"))
+            div {
+                h2 #unread { "The settings cannot be read any more" }
+                p { (sentence(&unread.message)) @if !unread.hint.is_empty() { " " (sentence(&unread.hint)) } }
+                p { "What was read before stays in force, " (since(unread.since)) ". Reading is tried again every half a minute." }
+            }
+        }
     }
 }
 

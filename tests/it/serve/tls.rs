@@ -208,3 +208,23 @@ async fn a_certificate_that_is_not_valid_or_not_for_long_is_said() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_cannot_be_read_keep_no_certificate_from_being_renewed() {
+    let world = World::sqlite();
+    let files = copies(Certificate::Expiring);
+    let cli = cli(&world, &files);
+    let settings = cli.folder().join("boothds.toml");
+    let served = Served::start(&cli);
+    fs::write(&settings, "nonsense = true\n").unwrap();
+    served.running.wait_for_stderr("stays in force: unknown key `nonsense`");
+    let (new, key) = crate::support::certificates::files(Certificate::TrustedByCa);
+    replace(&files.key, &fs::read_to_string(key).unwrap());
+    replace(&files.certificate, &fs::read_to_string(new).unwrap());
+    served.running.wait_for_stderr("the certificate was read anew");
+    let metrics = asked(&served, "/metrics").await;
+    assert_eq!(expiry(&metrics), 2_493_072_000.0);
+    assert!(metrics.contains("\nboothds_config_last_reload_successful 0.0\n"), "{metrics}");
+    let page = asked(&served, "/debug/performance").await;
+    assert!(page.contains("Unknown key `nonsense`") && !page.contains("data-key=\"certificate\""));
+}
