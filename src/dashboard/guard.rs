@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -118,7 +118,7 @@ fn authenticate(inner: &Inner, request: &Request, address: IpAddr) -> Result<(),
             None => unauthorised(headers, "the token is wrong"),
         });
     }
-    if access::cookies(headers, cookie_name(inner)).any(|cookie| inner.sessions.knows(cookie)) {
+    if access::cookies(headers, &cookie_name(inner, headers)).any(|cookie| inner.sessions.knows(cookie)) {
         return Ok(());
     }
     if answer::wants_html(headers) && *request.method() == Method::GET {
@@ -144,8 +144,15 @@ pub(super) fn check_token(inner: &Inner, given: &str, address: IpAddr) -> Result
 }
 
 /// The name of the session's cookie. Under TLS one that the browser keeps others from setting.
-pub(super) fn cookie_name(inner: &Inner) -> &'static str {
-    if inner.speaks_tls() { "__Host-boothds_session" } else { "boothds_session" }
+///
+/// With the port by which the browser knows us: it sends the cookies of a host to all its ports, and a service on another
+/// one would else take our session for its own, and end it. Not our own port: a container's is not the published one.
+pub(super) fn cookie_name(inner: &Inner, headers: &HeaderMap) -> String {
+    let name = if inner.speaks_tls() { "__Host-boothds_session" } else { "boothds_session" };
+    match access::host(&Uri::default(), headers).and_then(|host| host.port_u16()) {
+        Some(port) => format!("{name}_{port}"),
+        None => name.to_owned(),
+    }
 }
 
 fn unauthorised(headers: &HeaderMap, message: &str) -> Response {

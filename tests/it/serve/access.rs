@@ -130,11 +130,47 @@ fn another_cookie_of_our_name_keeps_nobody_out() {
     let world = World::sqlite();
     let served = with_token(&world);
     let session = log_in(&served);
-    let cookies = format!("boothds_session=junk; {session}");
+    let cookies = format!("boothds_session_{}=junk; {session}", served.port);
     assert_eq!(served.send("GET", "/metrics", &[("Cookie", &cookies)], "").status, 200);
     assert_eq!(served.send("GET", "/login", &[HTML, ("Cookie", &cookies)], "").status, 303);
     assert_eq!(served.send("POST", "/logout", &[("Cookie", &cookies)], "").status, 303);
     assert_eq!(served.send("GET", "/metrics", &[("Cookie", &cookies)], "").status, 401);
+}
+
+#[test]
+fn services_on_two_ports_of_a_host_leave_each_other_their_sessions() {
+    let world = World::sqlite();
+    let (one, other) = (with_token(&world), with_token(&world));
+    // A browser keeps one cookie of a name for a host, whatever the port, and sends all of them.
+    let mut jar = std::collections::BTreeMap::new();
+    for served in [&one, &other] {
+        let cookie = log_in(served);
+        let (name, value) = cookie.split_once('=').unwrap();
+        jar.insert(name.to_owned(), value.to_owned());
+    }
+    let all: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let asks = |served: &Served, host: &str| {
+        let headers = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nCookie: {}\r\nConnection: close\r\n\r\n",
+            all.join("; ")
+        );
+        served.raw(headers.as_bytes()).split(' ').nth(1).map(str::to_owned)
+    };
+    let own = |served: &Served| asks(served, &format!("127.0.0.1:{}", served.port));
+    assert_eq!((own(&one).as_deref(), own(&other).as_deref()), (Some("200"), Some("200")));
+    assert_eq!(other.post("/logout", &[("Cookie", &all.join("; "))], "").status, 303);
+    assert_eq!((own(&one).as_deref(), own(&other).as_deref()), (Some("200"), Some("401")));
+    // Where a container's port is published under another, the browser's counts; behind a proxy there is none.
+    for (host, suffix) in [("127.0.0.1:9999", "_9999"), ("127.0.0.1", "")] {
+        let form = format!("token={TOKEN}");
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            form.len()
+        );
+        let answer = one.raw(request.as_bytes());
+        assert!(answer.contains(&format!("set-cookie: boothds_session{suffix}=")), "{answer}");
+    }
 }
 
 #[test]
@@ -195,8 +231,9 @@ fn logging_in_begins_a_session_and_logging_out_ends_it() {
 
     let (one, other) = (log_in(&served), log_in(&served));
     assert_ne!(one, other);
+    let name = format!("boothds_session_{}", served.port);
     let asks = |cookie: &str| served.send("GET", "/api/debug/performance", &[("Cookie", cookie)], "").status;
-    assert_eq!((asks(&one), asks(&other), asks("boothds_session=x")), (200, 200, 401));
+    assert_eq!((asks(&one), asks(&other), asks(&format!("{}=x", name))), (200, 200, 401));
     // Who is logged in need not log in.
     let form = served.send("GET", "/login?return=/x/debug/performance", &[("Cookie", &one)], "");
     assert_eq!((form.status, field(&form, "location")), (303, "/x/debug/performance"));
@@ -205,11 +242,11 @@ fn logging_in_begins_a_session_and_logging_out_ends_it() {
 
     let out = served.post("/logout", &[("Cookie", &one)], "");
     assert_eq!((out.status, field(&out, "location")), (303, "/login"));
-    assert!(field(&out, "set-cookie").starts_with("boothds_session=; Path=/; Max-Age=0"));
+    assert!(field(&out, "set-cookie").starts_with(&format!("{name}=; Path=/; Max-Age=0")));
     assert_eq!((asks(&one), asks(&other)), (401, 200));
 
     let log = served.end(Signal::TERM).expect_code(0).stderr;
-    for secret in [TOKEN, &one["boothds_session=".len()..], "return="] {
+    for secret in [TOKEN, one.strip_prefix(&format!("{name}=")).unwrap(), "return="] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
     assert!(log.contains("route=\"/login\" status=303"), "{log}");

@@ -82,7 +82,12 @@ fn under_tls_the_cookie_is_for_this_host_alone() {
         let answer = client.post(format!("{url}/login")).body(format!("token={TOKEN}"));
         let answer = answer.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
         let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
-        assert!(cookie.starts_with("__Host-boothds_session=") && cookie.ends_with("; Secure"), "{cookie}");
+        let name = format!("__Host-boothds_session_{}=", served.port);
+        assert!(cookie.starts_with(&name) && cookie.ends_with("; Secure"), "{cookie}");
+        assert!(
+            cookie.contains("; Path=/;") && !cookie.contains("Domain"),
+            "or the prefix refuses it: {cookie}"
+        );
         // A page without TLS is not one of ours.
         let form = client.post(format!("{url}/api/debug/performance")).bearer_auth(TOKEN);
         let foreign =
