@@ -20,6 +20,7 @@ use crate::clock::{Clock, Ticks};
 mod access;
 mod answer;
 pub mod assets;
+mod chatter;
 mod database;
 mod document;
 pub mod fleet;
@@ -42,6 +43,7 @@ mod traffic;
 mod validity;
 mod watch;
 
+use chatter::Chatter;
 use database::Database;
 use document::Documents;
 use fleet::Fleet;
@@ -89,6 +91,10 @@ struct Inner {
     reloads: Reloads,
     sessions: Sessions,
     throttle: Throttle,
+    /// Of the log, lines of requests that were refused.
+    refused: Chatter,
+    /// Lines of requests that something we depend on, or a bug, kept from being served.
+    unserved: Chatter,
     traffic: Traffic,
 }
 
@@ -109,7 +115,9 @@ impl Dashboard {
             readiness: Readiness::default(),
             reloads: Reloads::default(),
             sessions: Sessions::new(ticks.clone()),
-            throttle: Throttle::new(ticks),
+            throttle: Throttle::new(ticks.clone()),
+            refused: Chatter::new(ticks.clone()),
+            unserved: Chatter::new(ticks),
             traffic: Traffic::default(),
             options,
         }))

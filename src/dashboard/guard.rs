@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
 
+use super::chatter::{Chatter, Line, MINUTE};
 use super::server::Peer;
 use super::{Inner, access, answer};
 
@@ -66,16 +67,53 @@ async fn run(request: Request, next: Next, html: bool) -> Response {
     }
 }
 
-fn note(inner: &Inner, method: &Method, route: &str, status: StatusCode, took: Duration, peer: Option<Peer>) {
+fn note(
+    inner: &Arc<Inner>,
+    method: &Method,
+    route: &str,
+    status: StatusCode,
+    took: Duration,
+    peer: Option<Peer>,
+) {
     inner.traffic.count(method, route, status, took);
     let peer = peer.map(|peer| peer.remote.ip().to_canonical().to_string()).unwrap_or_default();
     let (status, ms) = (status.as_u16(), crate::probe::milliseconds(took));
-    if status >= 500 || matches!(status, 401 | 403 | 421 | 429) {
-        tracing::warn!(%method, route, status, duration_ms = ms, peer, "request");
-    } else if *method == Method::POST {
-        tracing::info!(%method, route, status, duration_ms = ms, peer, "request");
-    } else {
+    let is_refused = status >= 500 || matches!(status, 401 | 403 | 421 | 429);
+    // What anybody can cause is bounded, for refusals and for what does not serve by themselves.
+    let of = if status >= 500 { &inner.unserved } else { &inner.refused };
+    let is_said = is_refused || *method == Method::POST;
+    if !is_said || (status >= 400 && !is_written(inner, of)) {
         tracing::debug!(%method, route, status, duration_ms = ms, peer, "request");
+    } else if is_refused {
+        tracing::warn!(%method, route, status, duration_ms = ms, peer, "request");
+    } else {
+        tracing::info!(%method, route, status, duration_ms = ms, peer, "request");
+    }
+}
+
+/// Whether there is room in the log for one more line of this kind.
+fn is_written(inner: &Arc<Inner>, of: &Chatter) -> bool {
+    match of.line() {
+        Line::Written => true,
+        Line::LeftOut => false,
+        Line::FirstLeftOut => {
+            let inner = Arc::clone(inner);
+            tokio::spawn(async move {
+                tokio::time::sleep(MINUTE).await;
+                say_left_out(&inner);
+            });
+            false
+        }
+    }
+}
+
+/// Says how many requests were not logged one by one, if there were any.
+pub(super) fn say_left_out(inner: &Inner) {
+    for (of, what) in [(&inner.refused, "refused"), (&inner.unserved, "not served")] {
+        let requests = of.left_out();
+        if requests > 0 {
+            tracing::warn!(requests, "further requests were {what}, and not logged one by one");
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Dashboard, Inner, routes, watch};
+use super::{Dashboard, Inner, guard, routes, watch};
 
 mod asking;
 mod open;
@@ -106,6 +106,7 @@ impl Dashboard {
             open.send_away();
         };
         let ended = timeout(GRACE, async { tokio::join!(graceful.shutdown(), half) }).await;
+        guard::say_left_out(&self.0);
         if ended.is_ok() && open.cut_off() == in_time { End::Clean } else { End::Cut }
     }
 }

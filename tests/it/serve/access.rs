@@ -273,6 +273,25 @@ fn wrong_tokens_are_told_to_wait_and_keep_nobody_out_who_has_the_right_one() {
 }
 
 #[test]
+fn refusals_do_not_fill_the_log_and_are_all_counted() {
+    let world = World::sqlite();
+    let served = Served::start(&world.cli(["serve"]).env("BOOTHDS_SERVE_TOKEN", TOKEN));
+    for n in 0..100 {
+        let refused = match n % 4 {
+            0 => served.get("/metrics"),
+            1 => served.post("/login", &[], "token=wrong"),
+            2 => served.post("/login", &[("Origin", "null")], ""),
+            _ => served.send("POST", "/login", &[], "x"),
+        };
+        assert!((400..500).contains(&refused.status), "{}", refused.status);
+    }
+    let log = served.end(Signal::TERM).expect_code(0).stderr;
+    let lines = log.lines().filter(|line| line.contains(" request ") && line.contains("status=4")).count();
+    assert_eq!(lines, 20, "{log}");
+    assert!(log.contains("further requests were refused, and not logged one by one requests=80"), "{log}");
+}
+
+#[test]
 fn a_name_that_is_not_ours_is_misdirected() {
     let world = World::sqlite();
     let cli = world.cli(["serve", "--allowed-host", "Dash.example", "--allowed-host", "b.example:8443"]);
