@@ -1,7 +1,6 @@
 //! The certificate that is shown to whoever connects over TLS, from files: a chain and its key, both PEM.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,12 +85,6 @@ impl Certificate {
             .map_err(unfit)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(config), validity })
-    }
-
-    /// Whether others than the owner may read the file of a key; its group may have been meant to.
-    #[must_use]
-    pub fn is_readable_by_others(key: &Path) -> bool {
-        key.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
     }
 
     /// From when until when it is valid; `None` if it does not say so in a way that can be read.

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::served::{Served, TOKEN, replace, until};
-use crate::fixture::World;
+use crate::fixture::{KEY, World};
 use crate::manager::house;
 use crate::support::certificates::{Certificate, ca_file, files};
 use crate::support::cli::Cli;
@@ -166,13 +166,33 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_warned_of() {
+fn files_of_secrets_that_others_can_read_are_warned_of() {
     let world = World::sqlite();
     let files = copies(Certificate::TrustedByCa);
-    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
-    let served = Served::start(&cli(&world, &files));
-    let log = served.end(Signal::TERM).expect_code(0).stderr;
-    assert!(log.contains("server.key can be read by every user of this machine: chmod o= "), "{log}");
+    let folder = scratch::folder("modes");
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("token"), TOKEN).unwrap();
+    fs::write(at("key"), KEY).unwrap();
+    let said = |modes: [u32; 3]| {
+        let paths = [&files.key, &at("token"), &at("key")];
+        for (path, mode) in paths.into_iter().zip(modes) {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let cli = Cli::new(["serve"]).env("DATABASE_URL", world.database.url());
+        let cli = cli.env("BOOTHDS_SERVE_TOKEN_FILE", at("token")).env("ENCRYPTION_KEY_FILE", at("key"));
+        let cli = cli.arg("--tls-cert").arg(&files.certificate).arg("--tls-key").arg(&files.key);
+        Served::start(&cli).end(Signal::TERM).expect_code(0).stderr
+    };
+    let log = said([0o600, 0o400, 0o600]);
+    assert!(!log.contains("has the mode"), "{log}");
+    let log = said([0o644, 0o640, 0o604]);
+    for warning in [
+        "server.key, which holds the key of the certificate, has the mode 0644: chmod 600 ",
+        "token, which holds the token, has the mode 0640: chmod 600 ",
+        "key, which holds the encryption key, has the mode 0604: chmod 600 ",
+    ] {
+        assert!(log.contains(warning), "{warning}: {log}");
+    }
 }
 
 /// The second in which a certificate ends, as the metrics write it.

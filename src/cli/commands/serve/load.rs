@@ -1,6 +1,7 @@
 //! Everything that the dashboard needs to know, from flags, environment and files: at the start, and again at each
 //! reload. Nobody is asked but the command that prints a key.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +15,9 @@ use crate::cli::stores::Place;
 use crate::clock::Clock;
 use crate::dashboard::{Certificate, Setup, TlsError, Token};
 use crate::manager::PoolSettings;
+use crate::private_file::is_open_to_others;
 use crate::probe::ProbeOptions;
-use crate::settings::{KeySource, Settings};
+use crate::settings::{KeySource, Settings, Sourced};
 use crate::url::masked;
 
 /// What was read, and where it stands.
@@ -33,7 +35,11 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
     let mut sources = Sources::of_settings(global);
     let resolved = Resolved::new(global, Vec::new(), output)?;
     let settings = &resolved.settings;
-    sources.add(key_files(settings));
+    let files = key_files(settings);
+    for (path, holds) in &files {
+        warn_if_open(path, holds, output);
+    }
+    sources.add(files.into_iter().map(|(path, _)| path));
     let database = resolved.database_url()?.value.clone();
     let place = Place::new(&resolved)?;
     let token = token(&resolved)?;
@@ -73,14 +79,20 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
     Ok(Loaded { setup, certificate, database, sources })
 }
 
-/// The files of keys and token that the settings name.
-fn key_files(settings: &Settings) -> Vec<PathBuf> {
-    let named = [&settings.encryption_key, &settings.previous_keys, &settings.serve_token];
-    let files = named.into_iter().flatten().filter_map(|source| match &source.value {
-        KeySource::Files(files) => Some(files.clone()),
-        KeySource::Text(_) | KeySource::Command(_) => None,
-    });
-    files.flatten().collect()
+/// The files of keys and token that the settings name, with what they hold.
+fn key_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
+    let named = [
+        (&settings.encryption_key, "the encryption key"),
+        (&settings.previous_keys, "earlier encryption keys"),
+        (&settings.serve_token, "the token"),
+    ];
+    let mut files = Vec::new();
+    for (source, holds) in named {
+        if let Some(Sourced { value: KeySource::Files(paths), .. }) = source {
+            files.extend(paths.iter().map(|path| (path.clone(), holds)));
+        }
+    }
+    files
 }
 
 fn token(resolved: &Resolved) -> Result<Option<Token>, CliError> {
@@ -94,7 +106,7 @@ fn token(resolved: &Resolved) -> Result<Option<Token>, CliError> {
     Token::new(&text).map(Some).map_err(refused)
 }
 
-/// Reads a certificate and its key; warns of one that is not valid, or not for long, and of a key that others may read.
+/// Reads a certificate and its key; warns of one that is not valid, or not for long, and of a key that others can read.
 pub(super) fn certificate_of(
     certificate: &Path,
     key: &Path,
@@ -117,9 +129,16 @@ pub(super) fn certificate_of(
     if let Some(complaint) = complaint {
         output.warning(&format!("the certificate in {} {complaint}", certificate.display()));
     }
-    if Certificate::is_readable_by_others(key) {
-        let key = key.display();
-        output.warning(&format!("{key} can be read by every user of this machine: chmod o= {key}"));
-    }
+    warn_if_open(key, "the key of the certificate", output);
     Ok(loaded)
+}
+
+/// Warns of a file that others can read, in the words of `doctor`.
+fn warn_if_open(path: &Path, holds: &str, output: &mut Output) {
+    if let Ok(about) = path.metadata()
+        && is_open_to_others(&about)
+    {
+        let (path, mode) = (path.display(), about.permissions().mode() & 0o777);
+        output.warning(&format!("{path}, which holds {holds}, has the mode {mode:04o}: chmod 600 {path}"));
+    }
 }
