@@ -35,6 +35,7 @@ const LABEL: usize = 100;
 #[derive(Debug)]
 pub(super) struct Scrape {
     inner: Arc<Inner>,
+    application_database: bool,
     /// `None` when the state store does not serve.
     measured: Option<Measured>,
     fleet: Snapshot,
@@ -58,6 +59,8 @@ type Encoder<'a> = DescriptorEncoder<'a>;
 
 impl Scrape {
     pub(super) async fn take(inner: &Arc<Inner>) -> Self {
+        // First, since it asks both at a time; what it has found is kept for a moment.
+        let ready = inner.readiness.get(inner).await;
         let document = inner.documents.get(&inner.setup(), inner.clock).await.ok();
         let mut failures = BTreeMap::new();
         let mut findings = BTreeMap::new();
@@ -81,6 +84,7 @@ impl Scrape {
         });
         Self {
             inner: Arc::clone(inner),
+            application_database: ready.application_database,
             measured: document.map(|document| document.measured.clone()),
             fleet,
             tenants,
@@ -117,6 +121,8 @@ impl Collector for Scrape {
         self.this_process(to)?;
         self.watch(to)?;
         self.single_tenants(to)?;
+        let help = "Whether the application database answers.";
+        gauge(to, "boothds_application_database_up", help, None, is(self.application_database))?;
         gauge(
             to,
             "boothds_state_store_up",
