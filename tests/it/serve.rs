@@ -2,6 +2,7 @@
 
 mod access;
 mod document;
+mod faults;
 mod hostile;
 mod lifecycle;
 mod metrics;
