@@ -2,6 +2,7 @@
 
 use super::served::{Served, TOKEN, field, json, text};
 use crate::fixture::{KEY, World, seal};
+use crate::support::cli::Cli;
 use crate::support::fleet::TenantRow;
 use crate::support::http::header;
 use crate::support::network::refused_port;
@@ -69,6 +70,17 @@ fn a_loopback_address_in_the_form_of_ipv6_is_one() {
     assert_eq!(served.get("/debug/performance").status, 200);
     let other = world.cli(["serve", "--listen", "[::ffff:192.0.2.1]:80"]).run().expect_code(3);
     assert!(other.stderr.contains("no token is set"), "{other:?}");
+}
+
+#[test]
+fn a_name_without_a_token_is_the_decision_of_whoever_runs_it_and_warned_of() {
+    let world = World::sqlite();
+    let said = |cli: Cli| Served::start(&cli).end(Signal::TERM).expect_code(0).stderr;
+    let named = world.cli(["serve", "--allowed-host", "dash.example"]);
+    let warning = "--allowed-host without a token: whoever reaches the proxy";
+    assert!(said(named.clone()).contains(warning));
+    assert!(!said(named.env("BOOTHDS_SERVE_TOKEN", TOKEN)).contains(warning));
+    assert!(!said(world.cli(["serve"])).contains(warning));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn make() -> TempDir {
     signed(at, "trusted", "localhost", now);
     signed(at, "wrong", "other", now);
     signed(at, "expired", "localhost", ["20200101000000Z", "20200201000000Z"]);
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(10 * 24);
+    let soon = boothds::clock::Clock::System.now() + jiff::SignedDuration::from_hours(10 * 24);
     signed(at, "expiring", "localhost", [now[0], &soon.strftime("%Y%m%d%H%M%SZ").to_string()]);
     signed(at, "not-yet", "localhost", ["20480101000000Z", now[1]]);
     folder
