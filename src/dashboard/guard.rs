@@ -92,7 +92,7 @@ fn note(
 }
 
 /// Whether there is room in the log for one more line of this kind.
-fn is_written(inner: &Arc<Inner>, of: &Chatter) -> bool {
+pub(super) fn is_written(inner: &Arc<Inner>, of: &Chatter) -> bool {
     match of.line() {
         Line::Written => true,
         Line::LeftOut => false,
@@ -200,7 +200,7 @@ fn unauthorised(headers: &HeaderMap, message: &str) -> Response {
 }
 
 fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
-    let message = "too many wrong tokens from this address; wait a moment";
+    let message = "the token is wrong, and too many wrong tokens came from this address; wait a moment";
     let mut response = answer::problem(headers, StatusCode::TOO_MANY_REQUESTS, "throttled", message);
     response.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
     response

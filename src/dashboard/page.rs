@@ -101,7 +101,7 @@ pub struct Process {
 pub struct LoginView<'a> {
     /// Whether the token that was just given was wrong.
     pub wrong: bool,
-    /// How long nobody may try again, after too many wrong tokens.
+    /// How long to wait before another token is tried, after too many wrong ones. The right one need not wait.
     pub wait: Option<Duration>,
     /// Where to go after the login: the hidden field `return`.
     pub path: &'a str,

@@ -91,7 +91,9 @@ impl Dashboard {
                     }
                     Err(error) => {
                         // Out of files, or a client that went away: neither may end the service, nor keep it spinning.
-                        tracing::warn!("cannot accept a connection: {error}");
+                        if guard::is_written(&self.0, &self.0.unserved) {
+                            tracing::warn!("cannot accept a connection: {error}");
+                        }
                         sleep(Duration::from_millis(100)).await;
                     }
                 }
@@ -100,12 +102,18 @@ impl Dashboard {
         drop(listener);
         watching.shutdown().await;
         let in_time = open.cut_off();
-        // Whoever has only half said what it wants, or nothing, is not waited for.
-        let half = async {
-            sleep(HALF).await;
-            open.send_away();
+        let answered = async {
+            tokio::select! {
+                () = graceful.shutdown() => {}
+                // Whoever has only half said what it wants, or nothing, is not waited for.
+                () = async {
+                    sleep(HALF).await;
+                    open.send_away();
+                    std::future::pending().await
+                } => {}
+            }
         };
-        let ended = timeout(GRACE, async { tokio::join!(graceful.shutdown(), half) }).await;
+        let ended = timeout(GRACE, answered).await;
         guard::say_left_out(&self.0);
         if ended.is_ok() && open.cut_off() == in_time { End::Clean } else { End::Cut }
     }

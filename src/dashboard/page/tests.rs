@@ -327,7 +327,7 @@ fn the_door_says_what_is_wrong_and_how_long_to_wait() {
     assert!(!door(false, None).contains("role=\"alert\""));
     assert!(door(true, None).contains("That is not the token."));
     let wait = door(false, Some(Duration::from_millis(5_400)));
-    assert!(wait.contains("Try again in 5 s."), "{wait}");
+    assert!(wait.contains("try another one in 5 s."), "{wait}");
     for (status, title) in [(404, "Not found"), (503, "Not available"), (421, "Another server was meant")] {
         let page = problem(&ProblemView { status, message: "because", version: "0" });
         assert!(page.contains(title) && page.contains("because"), "{page}");

@@ -36,10 +36,7 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
     let resolved = Resolved::new(global, Vec::new(), output)?;
     let settings = &resolved.settings;
     let files = key_files(settings);
-    for (path, holds) in &files {
-        warn_if_open(path, holds, output);
-    }
-    sources.add(files.into_iter().map(|(path, _)| path));
+    sources.add(files.iter().map(|(path, _)| path.clone()));
     let database = resolved.database_url()?.value.clone();
     let place = Place::new(&resolved)?;
     let token = token(&resolved)?;
@@ -75,6 +72,10 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
         pool: PoolSettings::from_settings(settings),
         token,
     };
+    // What cannot be read is tried again and again, and warned of nothing meanwhile.
+    for (path, holds) in &files {
+        warn_if_open(path, holds, output);
+    }
     let database = settings.database_url.as_ref().map(|url| masked(url.value.expose())).unwrap_or_default();
     Ok(Loaded { setup, certificate, database, sources })
 }
