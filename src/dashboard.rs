@@ -20,6 +20,7 @@ use crate::clock::{Clock, Ticks};
 mod access;
 mod answer;
 pub mod assets;
+mod chatter;
 mod database;
 mod document;
 pub mod fleet;
@@ -29,6 +30,7 @@ mod metrics;
 pub mod page;
 mod pages;
 mod ready;
+mod reloads;
 mod routes;
 pub mod rows;
 mod server;
@@ -38,19 +40,24 @@ mod throttle;
 mod tls;
 mod token;
 mod traffic;
+mod validity;
 mod watch;
 
+use chatter::Chatter;
 use database::Database;
 use document::Documents;
 use fleet::Fleet;
 use ready::Readiness;
+use reloads::Reloads;
+pub use reloads::Unread;
 pub use server::{CONNECTIONS, End};
 use sessions::Sessions;
 pub use setup::Setup;
 use throttle::Throttle;
 pub use tls::{Certificate, TlsError};
-pub use token::{LONGEST, SHORTEST, Token, TokenError};
+pub use token::{FEWEST, LONGEST, SHORTEST, Token, TokenError};
 use traffic::Traffic;
+pub use validity::{Standing, Validity};
 
 /// What holds for the life of a dashboard.
 #[derive(Clone, Debug)]
@@ -81,8 +88,13 @@ struct Inner {
     database: Database,
     documents: Documents,
     readiness: Readiness,
+    reloads: Reloads,
     sessions: Sessions,
     throttle: Throttle,
+    /// Of the log, lines of requests that were refused.
+    refused: Chatter,
+    /// Lines of requests that something we depend on, or a bug, kept from being served.
+    unserved: Chatter,
     traffic: Traffic,
 }
 
@@ -101,8 +113,11 @@ impl Dashboard {
             database: Database::default(),
             documents: Documents::default(),
             readiness: Readiness::default(),
+            reloads: Reloads::default(),
             sessions: Sessions::new(ticks.clone()),
-            throttle: Throttle::new(ticks),
+            throttle: Throttle::new(ticks.clone()),
+            refused: Chatter::new(ticks.clone()),
+            unserved: Chatter::new(ticks),
             traffic: Traffic::default(),
             options,
         }))
@@ -132,9 +147,14 @@ impl Dashboard {
         self.0.setup().token.is_some()
     }
 
-    /// Takes note that the settings were read anew, or could not be, for the metrics.
-    pub fn reloaded(&self, good: bool) {
-        self.0.traffic.reloaded(good, self.0.clock.now());
+    /// Takes note that the settings were read anew.
+    pub fn reloaded(&self) {
+        self.0.reloads.good(self.0.clock.now());
+    }
+
+    /// Takes note that they could not be: why, and what to do about it. Said on the page until they can.
+    pub fn not_reloaded(&self, message: &str, hint: &str) {
+        self.0.reloads.bad(message, hint, self.0.clock.now());
     }
 
     /// Shows another certificate to whoever connects from now on.
@@ -150,6 +170,11 @@ impl Inner {
 
     fn certificate(&self) -> Option<Certificate> {
         self.certificate.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Of the certificate that is shown to whoever connects from now on.
+    fn validity(&self) -> Option<Validity> {
+        self.certificate()?.validity()
     }
 
     fn speaks_tls(&self) -> bool {

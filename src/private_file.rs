@@ -4,9 +4,9 @@
 //! A file of its own because a key file that is lost, half-written or readable by others is the accident this
 //! tool exists to prevent; nothing else writes one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::secret::Secret;
@@ -66,6 +66,14 @@ pub fn read(path: &Path) -> Result<Secret, FileError> {
         return Err(FileError::TooLarge(path.to_owned()));
     }
     String::from_utf8(bytes).map(Secret::new).map_err(|_| FileError::NotText(path.to_owned()))
+}
+
+/// Whether others can read a file of secrets, by what the system says of it: anybody, or its group. A group is no other
+/// where it is by the group that we read it ourselves, as with a key of `root:ssl-cert`.
+#[must_use]
+pub fn is_open_to_others(file: &Metadata) -> bool {
+    let ours = file.uid() == rustix::process::geteuid().as_raw();
+    file.is_file() && (file.mode() & 0o007 != 0 || (ours && file.mode() & 0o070 != 0))
 }
 
 /// Writes `content` to `path`, mode 0600. When this returns, the content and the name of the file are on disk.

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
 
+use super::chatter::{Chatter, Line, MINUTE};
 use super::server::Peer;
 use super::{Inner, access, answer};
 
@@ -66,16 +67,53 @@ async fn run(request: Request, next: Next, html: bool) -> Response {
     }
 }
 
-fn note(inner: &Inner, method: &Method, route: &str, status: StatusCode, took: Duration, peer: Option<Peer>) {
+fn note(
+    inner: &Arc<Inner>,
+    method: &Method,
+    route: &str,
+    status: StatusCode,
+    took: Duration,
+    peer: Option<Peer>,
+) {
     inner.traffic.count(method, route, status, took);
     let peer = peer.map(|peer| peer.remote.ip().to_canonical().to_string()).unwrap_or_default();
     let (status, ms) = (status.as_u16(), crate::probe::milliseconds(took));
-    if status >= 500 || matches!(status, 401 | 403 | 421 | 429) {
-        tracing::warn!(%method, route, status, duration_ms = ms, peer, "request");
-    } else if *method == Method::POST {
-        tracing::info!(%method, route, status, duration_ms = ms, peer, "request");
-    } else {
+    let is_refused = status >= 500 || matches!(status, 401 | 403 | 421 | 429);
+    // What anybody can cause is bounded, for refusals and for what does not serve by themselves.
+    let of = if status >= 500 { &inner.unserved } else { &inner.refused };
+    let is_said = is_refused || *method == Method::POST;
+    if !is_said || (status >= 400 && !is_written(inner, of)) {
         tracing::debug!(%method, route, status, duration_ms = ms, peer, "request");
+    } else if is_refused {
+        tracing::warn!(%method, route, status, duration_ms = ms, peer, "request");
+    } else {
+        tracing::info!(%method, route, status, duration_ms = ms, peer, "request");
+    }
+}
+
+/// Whether there is room in the log for one more line of this kind.
+pub(super) fn is_written(inner: &Arc<Inner>, of: &Chatter) -> bool {
+    match of.line() {
+        Line::Written => true,
+        Line::LeftOut => false,
+        Line::FirstLeftOut => {
+            let inner = Arc::clone(inner);
+            tokio::spawn(async move {
+                tokio::time::sleep(MINUTE).await;
+                say_left_out(&inner);
+            });
+            false
+        }
+    }
+}
+
+/// Says how many requests were not logged one by one, if there were any.
+pub(super) fn say_left_out(inner: &Inner) {
+    for (of, what) in [(&inner.refused, "refused"), (&inner.unserved, "not served")] {
+        let requests = of.left_out();
+        if requests > 0 {
+            tracing::warn!(requests, "further requests were {what}, and not logged one by one");
+        }
     }
 }
 
@@ -118,7 +156,7 @@ fn authenticate(inner: &Inner, request: &Request, address: IpAddr) -> Result<(),
             None => unauthorised(headers, "the token is wrong"),
         });
     }
-    if access::cookies(headers, cookie_name(inner)).any(|cookie| inner.sessions.knows(cookie)) {
+    if access::cookies(headers, &cookie_name(inner, headers)).any(|cookie| inner.sessions.knows(cookie)) {
         return Ok(());
     }
     if answer::wants_html(headers) && *request.method() == Method::GET {
@@ -128,23 +166,31 @@ fn authenticate(inner: &Inner, request: &Request, address: IpAddr) -> Result<(),
     Err(unauthorised(headers, "a token is needed: Authorization: Bearer"))
 }
 
-/// Whether it is the token. An error says how long to wait, or nothing if it is wrong.
+/// Whether it is the token. An error says how long to wait, or nothing if it is just wrong.
 pub(super) fn check_token(inner: &Inner, given: &str, address: IpAddr) -> Result<(), Option<Duration>> {
+    // First of all: whoever shares the address of somebody who guesses is not kept out.
+    if inner.setup().token.is_some_and(|token| token.is(given)) {
+        return Ok(());
+    }
+    inner.traffic.refused_tokens.inc();
     let wait = inner.throttle.wait(address);
     if !wait.is_zero() {
         return Err(Some(wait));
     }
-    if inner.setup().token.is_some_and(|token| token.is(given)) {
-        return Ok(());
-    }
     inner.throttle.wrong(address);
-    inner.traffic.refused_tokens.inc();
     Err(None)
 }
 
 /// The name of the session's cookie. Under TLS one that the browser keeps others from setting.
-pub(super) fn cookie_name(inner: &Inner) -> &'static str {
-    if inner.speaks_tls() { "__Host-boothds_session" } else { "boothds_session" }
+///
+/// With the port by which the browser knows us: it sends the cookies of a host to all its ports, and a service on another
+/// one would else take our session for its own, and end it. Not our own port: a container's is not the published one.
+pub(super) fn cookie_name(inner: &Inner, headers: &HeaderMap) -> String {
+    let name = if inner.speaks_tls() { "__Host-boothds_session" } else { "boothds_session" };
+    match access::host(&Uri::default(), headers).and_then(|host| host.port_u16()) {
+        Some(port) => format!("{name}_{port}"),
+        None => name.to_owned(),
+    }
 }
 
 fn unauthorised(headers: &HeaderMap, message: &str) -> Response {
@@ -154,7 +200,7 @@ fn unauthorised(headers: &HeaderMap, message: &str) -> Response {
 }
 
 fn too_many(headers: &HeaderMap, wait: Duration) -> Response {
-    let message = "too many wrong tokens from this address; wait a moment";
+    let message = "the token is wrong, and too many wrong tokens came from this address; wait a moment";
     let mut response = answer::problem(headers, StatusCode::TOO_MANY_REQUESTS, "throttled", message);
     response.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
     response

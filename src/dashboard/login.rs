@@ -73,7 +73,7 @@ pub(super) async fn login(
         Ok(()) => {
             let session = inner.sessions.begin();
             let mut response = answer::see_other(path);
-            set_cookie(&mut response, &inner, session.expose(), LIFE.as_secs());
+            set_cookie(&mut response, &inner, &headers, session.expose(), LIFE.as_secs());
             response
         }
         Err(None) => page(StatusCode::UNAUTHORIZED, path, true, None),
@@ -87,11 +87,11 @@ pub(super) async fn login(
 
 /// `POST /logout`.
 pub(super) async fn logout(State(inner): Shared, headers: HeaderMap) -> Response {
-    for cookie in access::cookies(&headers, cookie_name(&inner)) {
+    for cookie in access::cookies(&headers, &cookie_name(&inner, &headers)) {
         inner.sessions.end(cookie);
     }
     let mut response = answer::see_other("/login");
-    set_cookie(&mut response, &inner, "", 0);
+    set_cookie(&mut response, &inner, &headers, "", 0);
     response
 }
 
@@ -104,15 +104,16 @@ pub(super) fn rejected(rejection: &FormRejection) -> StatusCode {
 }
 
 fn may_pass(inner: &Inner, headers: &HeaderMap) -> bool {
-    let mut cookies = access::cookies(headers, cookie_name(inner));
+    let name = cookie_name(inner, headers);
+    let mut cookies = access::cookies(headers, &name);
     inner.setup().token.is_none() || cookies.any(|cookie| inner.sessions.knows(cookie))
 }
 
-fn set_cookie(response: &mut Response, inner: &Inner, value: &str, seconds: u64) {
+fn set_cookie(response: &mut Response, inner: &Inner, headers: &HeaderMap, value: &str, seconds: u64) {
     let secure = if inner.speaks_tls() { "; Secure" } else { "" };
     let cookie = Secret::new(format!(
         "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}",
-        cookie_name(inner)
+        cookie_name(inner, headers)
     ));
     if let Ok(mut value) = HeaderValue::from_str(cookie.expose()) {
         value.set_sensitive(true);

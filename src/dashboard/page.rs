@@ -15,11 +15,13 @@ use serde_json::Value;
 
 use super::fleet::{Row, Snapshot};
 use super::rows::Rows;
+use super::{Unread, Validity};
 
 mod charts;
 mod doors;
 mod frame;
 mod marks;
+mod own;
 mod rounds;
 mod services;
 mod standing;
@@ -69,6 +71,8 @@ pub struct View<'a> {
     pub tenant: Option<&'a Row>,
     /// This process itself.
     pub process: &'a Process,
+    /// Why it goes by older settings than there are, if it does.
+    pub unread: Option<&'a Unread>,
     /// Whether somebody is logged in, and so can log out (`POST /logout`).
     pub has_login: bool,
     /// The path of this page, for the hidden field `return` of forms.
@@ -88,6 +92,8 @@ pub struct Process {
     pub resident: Option<u64>,
     /// The limit of its memory, bytes.
     pub memory_limit: Option<u64>,
+    /// Of its certificate; `None` without TLS.
+    pub certificate: Option<Validity>,
 }
 
 /// What the login page shows.
@@ -95,7 +101,7 @@ pub struct Process {
 pub struct LoginView<'a> {
     /// Whether the token that was just given was wrong.
     pub wrong: bool,
-    /// How long nobody may try again, after too many wrong tokens.
+    /// How long to wait before another token is tried, after too many wrong ones. The right one need not wait.
     pub wait: Option<Duration>,
     /// Where to go after the login: the hidden field `return`.
     pub path: &'a str,
@@ -142,6 +148,7 @@ pub fn problem(view: &ProblemView<'_>) -> String {
 
 fn inner(view: &View<'_>) -> Markup {
     html! {
+        (own::notices(view))
         (standing::notices(view))
         @match view.tenant {
             Some(row) => (tenant::panel(row, view)),

@@ -1,6 +1,6 @@
 //! The performance page: gathers what a [`View`] borrows, for the whole or for one tenant.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -10,7 +10,7 @@ use super::answer::{self, VERSION};
 use super::database::sentence;
 use super::fleet::Row;
 use super::page::{self, Process, View};
-use super::routes::{PAGE, Shared, not_found};
+use super::routes::{PAGE, Shared, not_found, undecodable};
 use super::{Inner, rows};
 use crate::memory;
 
@@ -40,10 +40,11 @@ pub(super) async fn whole(
 /// `GET /{tenant}/debug/performance`.
 pub(super) async fn tenant(
     State(inner): Shared,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
+    let Ok(Path(name)) = name else { return undecodable(&headers) };
     let row = match inner.fleet(|fleet| fleet.find(&name).cloned()) {
         Some(row) => row,
         // Not tested yet, or never: the application database knows.
@@ -71,13 +72,20 @@ async fn show(
     let document = inner.documents.get(&setup, inner.clock).await.map_err(|error| error.to_string());
     let (fleet, rows) = inner.fleet(|fleet| (fleet.snapshot(), fleet.page(&query)));
     let memory = memory::of_this_process();
-    let process = Process { started: inner.started, resident: memory.resident, memory_limit: memory.limit };
+    let unread = inner.reloads.unread();
+    let process = Process {
+        started: inner.started,
+        resident: memory.resident,
+        memory_limit: memory.limit,
+        certificate: inner.validity(),
+    };
     let view = View {
         document: document.as_ref().map(|document| &document.value).map_err(String::as_str),
         fleet: &fleet,
         rows: &rows,
         tenant,
         process: &process,
+        unread: unread.as_ref(),
         has_login: setup.token.is_some(),
         path,
         now: inner.clock.now(),

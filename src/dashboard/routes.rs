@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::FormRejection;
+use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Form, Path, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -71,6 +71,11 @@ pub(super) fn not_found(headers: &HeaderMap, message: &str) -> Response {
     problem(headers, StatusCode::NOT_FOUND, "not-found", message)
 }
 
+/// The answer to a path with `%` that stands for no text.
+pub(super) fn undecodable(headers: &HeaderMap) -> Response {
+    problem(headers, StatusCode::BAD_REQUEST, "usage", "the path holds percent signs that stand for no text")
+}
+
 async fn document(State(inner): Shared, headers: HeaderMap) -> Response {
     match inner.documents.get(&inner.setup(), inner.clock).await {
         Ok(document) => answer::json_bytes(document.json.clone()),
@@ -125,7 +130,8 @@ async fn ready(State(inner): Shared) -> Response {
     answer::json(status, &value)
 }
 
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn asset(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+    let Ok(Path(name)) = name else { return undecodable(&headers) };
     let Some(asset) = assets::find(&name) else { return not_found(&headers, "there is no such file") };
     let mut response =
         answer::body(StatusCode::OK, HeaderValue::from_static(asset.content_type), asset.bytes);

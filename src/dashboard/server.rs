@@ -1,15 +1,15 @@
 //! Connections: accepted, limited, spoken to in HTTP/1.1, and ended in good order.
 //!
-//! A task each. What a client may take is bounded here: [`HANDSHAKE`] for TLS, [`HEAD`] for the lines of a request and
+//! A task each, on the list of [`open`]. What a client may take is bounded here: [`HANDSHAKE`] for TLS, [`HEAD`] for the lines of a request and
 //! for idleness between two, [`WRITE`] for taking any part of an answer, [`HEAD_BYTES`] and [`HEADERS`] for what it says.
 //! At the limit of connections the one that has waited longest without asking anything gives way to the new one: a
 //! thousand that are idle or slow keep nobody out.
 
-use std::collections::BTreeMap;
+use std::error::Error as StdError;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,12 +22,18 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Dashboard, Inner, routes, watch};
+use super::{Dashboard, Inner, guard, routes, watch};
+
+mod asking;
+mod open;
+
+use asking::Asking;
+use open::{Open, Progress};
 
 /// Connections at a time, at the most.
 pub const CONNECTIONS: usize = 4096;
@@ -43,16 +49,15 @@ const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 * 1024;
 /// How long requests that are under way at the end are waited for: as long as one may take.
 const GRACE: Duration = Duration::from_secs(15);
-/// How long nothing has to be asked before connections that would not end are cut: what was answered is with the client
-/// by then.
-const CALM: Duration = Duration::from_secs(1);
+/// How long whoever has not said all of what it wants is waited for at the end.
+const HALF: Duration = Duration::from_secs(1);
 
 /// How a dashboard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Every request was answered.
     Clean,
-    /// Some were cut off, because they took too long.
+    /// Some were cut off, because they took too long, or their clients did not take the answer.
     Cut,
 }
 
@@ -64,7 +69,8 @@ pub(super) struct Peer {
 }
 
 impl Dashboard {
-    /// Serves and watches until `stop` completes; then answers what was asked, within fifteen seconds.
+    /// Serves and watches until `stop` completes; then answers what was asked, within fifteen seconds. What was only half
+    /// asked is cut off after one.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> End {
         let mut watching = JoinSet::new();
         watching.spawn(watch::keep_watching(Arc::clone(&self.0)));
@@ -78,13 +84,16 @@ impl Dashboard {
                 () = &mut stop => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, remote)) => {
-                        open.make_room(self.0.options.connections, &self.0);
+                        let displaced = open.make_room(self.0.options.connections);
+                        self.0.traffic.displaced.inc_by(displaced);
                         let watcher = graceful.watcher();
-                        open.begin(|busy| accept(Arc::clone(&self.0), stream, remote, service.clone(), watcher, busy));
+                        open.begin(|progress| accept(Arc::clone(&self.0), stream, remote, service.clone(), watcher, progress));
                     }
                     Err(error) => {
                         // Out of files, or a client that went away: neither may end the service, nor keep it spinning.
-                        tracing::warn!("cannot accept a connection: {error}");
+                        if guard::is_written(&self.0, &self.0.unserved) {
+                            tracing::warn!("cannot accept a connection: {error}");
+                        }
                         sleep(Duration::from_millis(100)).await;
                     }
                 }
@@ -92,86 +101,21 @@ impl Dashboard {
         }
         drop(listener);
         watching.shutdown().await;
-        // Whoever has only half said what it wants, or nothing, is not waited for.
+        let in_time = open.cut_off();
         let answered = async {
             tokio::select! {
                 () = graceful.shutdown() => {}
-                () = open.calm() => {}
+                // Whoever has only half said what it wants, or nothing, is not waited for.
+                () = async {
+                    sleep(HALF).await;
+                    open.send_away();
+                    std::future::pending().await
+                } => {}
             }
         };
-        if timeout(GRACE, answered).await.is_ok() { End::Clean } else { End::Cut }
-    }
-}
-
-/// The connections that are open, in the order in which they came.
-#[derive(Debug, Default)]
-struct Open {
-    connections: Mutex<(u64, BTreeMap<u64, Connection>)>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    /// Whether a request of it is being answered.
-    busy: Arc<AtomicBool>,
-    task: AbortHandle,
-}
-
-/// Takes a connection off the list when its task ends, however it does.
-struct Listed(Arc<Open>, u64);
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.0.connections.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&self.1);
-    }
-}
-
-impl Open {
-    /// Begins the task of a connection.
-    fn begin<F>(self: &Arc<Self>, task: impl FnOnce(Arc<AtomicBool>) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let busy = Arc::new(AtomicBool::new(false));
-        let work = task(Arc::clone(&busy));
-        // Held until the connection is on the list, so that it cannot be taken off before.
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.0 += 1;
-        let number = connections.0;
-        let listed = Listed(Arc::clone(self), number);
-        let task = tokio::spawn(async move {
-            let _listed = listed;
-            work.await;
-        });
-        connections.1.insert(number, Connection { busy, task: task.abort_handle() });
-    }
-
-    /// Ends the oldest connections that ask nothing, until there is room for one more.
-    fn make_room(&self, most: usize, inner: &Inner) {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        while connections.1.len() >= most.max(1) {
-            let idle = connections.1.iter().find(|(_, one)| !one.busy.load(Ordering::Acquire));
-            let oldest = connections.1.keys().next();
-            let Some(number) = idle.map(|(number, _)| *number).or_else(|| oldest.copied()) else { return };
-            if let Some(connection) = connections.1.remove(&number) {
-                connection.task.abort();
-                inner.traffic.displaced.inc();
-            }
-        }
-    }
-
-    /// Waits until nothing has been asked for a moment.
-    async fn calm(&self) {
-        let step = CALM / 10;
-        let mut calm = Duration::ZERO;
-        while calm < CALM {
-            sleep(step).await;
-            calm = if self.is_busy() { Duration::ZERO } else { calm + step };
-        }
-    }
-
-    fn is_busy(&self) -> bool {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.1.values().any(|one| one.busy.load(Ordering::Acquire))
+        let ended = timeout(GRACE, answered).await;
+        guard::say_left_out(&self.0);
+        if ended.is_ok() && open.cut_off() == in_time { End::Clean } else { End::Cut }
     }
 }
 
@@ -181,18 +125,18 @@ async fn accept(
     remote: SocketAddr,
     service: TowerToHyperService<Router>,
     watcher: Watcher,
-    busy: Arc<AtomicBool>,
+    progress: Progress,
 ) {
     let Ok(local) = stream.local_addr() else { return };
     // Answers are small: waiting for more to send would only delay them. A connection is as good without.
     let _ = stream.set_nodelay(true);
     let peer = Peer { remote, local };
     match inner.certificate() {
-        None => talk(stream, peer, service, watcher, busy).await,
+        None => talk(stream, peer, service, watcher, progress).await,
         Some(certificate) => {
             let handshake = TlsAcceptor::from(certificate.config()).accept(stream);
             match timeout(HANDSHAKE, handshake).await {
-                Ok(Ok(stream)) => talk(stream, peer, service, watcher, busy).await,
+                Ok(Ok(stream)) => talk(stream, peer, service, watcher, progress).await,
                 Ok(Err(error)) => tracing::debug!(peer = %remote.ip(), "no TLS: {error}"),
                 Err(_) => tracing::debug!(peer = %remote.ip(), "no TLS in time"),
             }
@@ -206,19 +150,20 @@ async fn talk<S>(
     peer: Peer,
     service: TowerToHyperService<Router>,
     watcher: Watcher,
-    busy: Arc<AtomicBool>,
+    progress: Progress,
 ) where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE));
+    let asked = progress.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        busy.store(true, Ordering::Release);
-        let (answer, busy) = (service.call(request), Arc::clone(&busy));
+        let progress = asked.clone();
+        let answer = service.call(request.map(|body| Asking::new(body, progress.clone())));
         async move {
             let answer = answer.await;
-            busy.store(false, Ordering::Release);
+            progress.answered();
             answer
         }
     });
@@ -229,6 +174,15 @@ async fn talk<S>(
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), answer);
     if let Err(error) = watcher.watch(connection).await {
+        if is_late(&error) {
+            progress.cut_off();
+        }
         tracing::debug!(peer = %peer.remote.ip(), "a connection ended badly: {error}");
     }
+}
+
+/// Whether a connection ended because its client did not take what it was answered.
+fn is_late(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }

@@ -1,8 +1,10 @@
-//! Against guessing the token: each address has a small stock of wrong tokens, which fills up again with time. Whoever
-//! has used it up waits, with a right token too, for otherwise the answer would tell that it is right.
+//! Word to whoever sends wrong tokens that it is enough: each address has a small stock of them, which fills up again
+//! with time. Beyond it a wrong token is answered 429 with the time to wait.
 //!
-//! A stock and no lock-out: a scraper that still has the old token is refused every few seconds, and must not keep the
-//! people behind the same proxy from logging in with the new one.
+//! The right token is let in whatever was sent before it: many share an address (behind a proxy, on one machine), and
+//! one of them, or a scraper that still has the old token, must not keep the others out. So nothing here limits how fast
+//! somebody may guess, who sees the right one pass; what keeps them out is that a [token](super::token) is too long to be
+//! guessed. Nor is an answer held back: a guesser would not wait for it, and it would only hold a connection.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -31,7 +33,7 @@ impl Throttle {
         Self { full_at: Mutex::default(), ticks }
     }
 
-    /// How long an address has to wait before a token of it is looked at; zero in general.
+    /// How long an address should wait before it sends another wrong token; zero in general.
     pub(super) fn wait(&self, address: IpAddr) -> Duration {
         let full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = full_at.get(&network(address)).map_or(0, |full| full.saturating_sub(self.ticks.now()));

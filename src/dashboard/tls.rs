@@ -1,7 +1,6 @@
 //! The certificate that is shown to whoever connects over TLS, from files: a chain and its key, both PEM.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +8,14 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::validity::Validity;
 use crate::private_file::{self, FileError};
 
 /// A certificate with its key, ready for use. Cheap to clone.
 #[derive(Clone)]
 pub struct Certificate {
     config: Arc<ServerConfig>,
+    validity: Option<Validity>,
 }
 
 impl fmt::Debug for Certificate {
@@ -74,6 +75,7 @@ impl Certificate {
             .map_err(|_| content("private key", key))?;
         let unfit =
             |source| TlsError::Unfit { certificate: certificate.to_owned(), key: key.to_owned(), source };
+        let validity = chain.first().and_then(|own| Validity::of(own));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -82,13 +84,13 @@ impl Certificate {
             .with_single_cert(chain, private)
             .map_err(unfit)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), validity })
     }
 
-    /// Whether others than the owner may read the file of a key; its group may have been meant to.
+    /// From when until when it is valid; `None` if it does not say so in a way that can be read.
     #[must_use]
-    pub fn is_readable_by_others(key: &Path) -> bool {
-        key.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
+    pub fn validity(&self) -> Option<Validity> {
+        self.validity
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {

@@ -1,6 +1,10 @@
 //! The token that lets in, as a digest: what is compared takes the same time whatever was given, and what is kept in
 //! memory opens nothing.
+//!
+//! How fast somebody may try tokens is not limited, so that nobody is kept out by another's wrong ones: a token has to be
+//! one that cannot be guessed. What certainly can be is refused here.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -10,6 +14,8 @@ use crate::secret::Secret;
 
 /// The fewest bytes of a token.
 pub const SHORTEST: usize = 16;
+/// The fewest different characters of a token. Random ones of [`SHORTEST`] hexadecimal digits have fewer once in 30,000.
+pub const FEWEST: usize = 6;
 /// The most bytes of a token: it has to fit into a header.
 pub const LONGEST: usize = 1024;
 
@@ -23,6 +29,9 @@ pub enum TokenError {
     /// It could be guessed.
     #[error("it has fewer than {SHORTEST} characters")]
     Short,
+    /// It says one thing over and over, and could be guessed.
+    #[error("it has fewer than {FEWEST} different characters")]
+    Monotonous,
     /// It does not fit into a header.
     #[error("it has more than {LONGEST} characters")]
     Long,
@@ -46,6 +55,9 @@ impl Token {
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Characters);
+        }
+        if text.bytes().collect::<HashSet<_>>().len() < FEWEST {
+            return Err(TokenError::Monotonous);
         }
         Ok(Self::digest(text))
     }
@@ -88,6 +100,7 @@ mod tests {
     fn a_text_that_can_be_guessed_or_not_sent_is_no_token() {
         for (text, error) in [
             ("short".to_owned(), TokenError::Short),
+            ("abcab".repeat(8), TokenError::Monotonous),
             ("x".repeat(LONGEST + 1), TokenError::Long),
             ("has a blank within it".to_owned(), TokenError::Characters),
             ("größer-als-ascii-0123".to_owned(), TokenError::Characters),

@@ -1,12 +1,10 @@
-//! What this process counts of its own work, for the metrics: requests, refused tokens, tests, rounds, reloads.
+//! What this process counts of its own work, for the metrics: requests, refused tokens, tests, rounds.
 //!
 //! Every label has a small set of values that is known beforehand.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -45,10 +43,6 @@ pub(super) struct Traffic {
     pub(super) failed_rounds: Counter,
     pub(super) displaced: Counter,
     pub(super) refused_tokens: Counter,
-    /// Whether the last reload of the settings was good.
-    reload_failed: AtomicU64,
-    /// When the last good one was, seconds since 1970.
-    pub(super) reloaded_at: AtomicI64,
 }
 
 impl Default for Traffic {
@@ -61,8 +55,6 @@ impl Default for Traffic {
             failed_rounds: Counter::default(),
             displaced: Counter::default(),
             refused_tokens: Counter::default(),
-            reload_failed: AtomicU64::new(0),
-            reloaded_at: AtomicI64::new(0),
         }
     }
 }
@@ -90,16 +82,5 @@ impl Traffic {
         if !report.skipped {
             self.test_times.observe(report.response_time_ms / 1000.0);
         }
-    }
-
-    pub(super) fn reloaded(&self, good: bool, now: Timestamp) {
-        self.reload_failed.store(u64::from(!good), Ordering::Release);
-        if good {
-            self.reloaded_at.store(now.as_second(), Ordering::Release);
-        }
-    }
-
-    pub(super) fn last_reload_was_good(&self) -> bool {
-        self.reload_failed.load(Ordering::Acquire) == 0
     }
 }

@@ -3,12 +3,12 @@
 //! What was found while they were gathered comes from whoever gathered them ([`Provenance`]): nothing here reads the
 //! environment.
 
-use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::{Installation, Sink};
 use crate::finding::CheckCode;
+use crate::private_file::is_open_to_others;
 use crate::sanitize::printable;
 use crate::settings::{KeySource, Knob, Origin, Settings, Sourced};
 use crate::url::masked;
@@ -183,12 +183,11 @@ async fn files(installation: &Installation, sink: &Sink) {
         sink.error(CheckCode::SettingsMode, "the files that hold secrets could not be looked at in time");
         return;
     };
-    let open = |about: &Metadata| about.is_file() && about.permissions().mode() & 0o077 != 0;
     let mut private = 0;
     for (about, file) in &looked {
         let path = printable(&file.path.display().to_string()).into_owned();
         match about {
-            Ok(about) if open(about) => {
+            Ok(about) if is_open_to_others(about) => {
                 let mode = about.permissions().mode() & 0o777;
                 let message = format!("{path}, which holds {}, has the mode {mode:04o}", file.holds);
                 sink.wrong_so(CheckCode::SettingsMode, message, format!("chmod 600 {path}"));

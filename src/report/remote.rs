@@ -54,7 +54,7 @@ pub enum FetchError {
 /// A [`FetchError`].
 pub async fn fetch(endpoint: &str, token: Option<&Secret>, reset: bool) -> Result<Value, FetchError> {
     let url = address(endpoint, token.is_some())?;
-    let shown = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+    let shown = place(&url);
     let failed = |source| FetchError::Service { endpoint: shown.clone(), source };
     let secrets: Vec<Secret> = token.into_iter().cloned().collect();
     let http = |error: &reqwest::Error| failed(diagnosis::http(error, &secrets));
@@ -106,6 +106,12 @@ pub async fn fetch(endpoint: &str, token: Option<&Secret>, reset: bool) -> Resul
     }
 }
 
+/// Where a URL leads, without its path and query: several services of one machine differ by the port alone.
+fn place(url: &url::Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+}
+
 fn address(endpoint: &str, with_token: bool) -> Result<url::Url, FetchError> {
     let mut url = url::Url::parse(endpoint)
         .map_err(|_| FetchError::Address("it is no URL of the form https://host"))?;
@@ -115,9 +121,8 @@ fn address(endpoint: &str, with_token: bool) -> Result<url::Url, FetchError> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(FetchError::Address("it carries a user name or password"));
     }
-    let host = url.host_str().unwrap_or_default().to_owned();
-    if with_token && url.scheme() == "http" && !is_this_machine(&host) {
-        return Err(FetchError::ClearText(host));
+    if with_token && url.scheme() == "http" && !is_this_machine(url.host_str().unwrap_or_default()) {
+        return Err(FetchError::ClearText(place(&url)));
     }
     if url.path() == "/" {
         url.set_path(PATH);

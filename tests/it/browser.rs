@@ -175,7 +175,11 @@ async fn everybody_can_read_it_on_a_phone_and_in_the_dark() {
 fn an_idle_fleet_and_the_door_can_be_read_too() {
     let house = House::sqlite();
     let cli = house.cli(["serve", "--interval", "1h"]).env("BOOTHDS_SERVE_TOKEN", TOKEN);
-    story("accessible_idle", &Served::start(&cli), json!({"token": TOKEN}));
+    let served = Served::start(&cli);
+    // Settings that cannot be read any more are said above everything else.
+    std::fs::write(cli.folder().join("boothds.toml"), "nonsense = true\n").unwrap();
+    served.running.wait_for_stderr("what was read before stays in force");
+    story("accessible_idle", &served, json!({"token": TOKEN}));
 }
 
 #[test]

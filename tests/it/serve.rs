@@ -2,10 +2,11 @@
 
 mod access;
 mod document;
+mod faults;
 mod hostile;
 mod lifecycle;
 mod metrics;
 mod reload;
 pub mod served;
-mod tls;
+pub mod tls;
 mod watch;

@@ -240,6 +240,7 @@ fn a_service_that_refuses_redirects_or_says_something_else_is_no_service() {
     service.set(Mode::json(401, &json!({"error": "no"})));
     let refused = error(5, &service.base_url());
     assert_eq!(refused["code"], "unavailable");
+    assert!(refused["message"].as_str().unwrap().contains(&format!("{} ", service.base_url())), "{refused}");
     assert!(refused["hint"].as_str().unwrap().contains("BOOTHDS_SERVE_TOKEN"), "{refused}");
     for mode in [
         Mode::Redirect(other.base_url()),
@@ -255,7 +256,10 @@ fn a_service_that_refuses_redirects_or_says_something_else_is_no_service() {
         assert_eq!(error(5, &service.base_url())["code"], "unavailable");
     }
     assert_eq!(other.connections(), 0, "a redirect was followed");
-    error(5, &format!("http://127.0.0.1:{}", refused_port()));
+    // Services of one machine differ by the port.
+    let refused = format!("http://127.0.0.1:{}", refused_port());
+    let said = error(5, &refused);
+    assert!(said["message"].as_str().unwrap().contains(&format!("{refused} ")), "{said}");
     // To another machine the token goes over https alone.
     let clear = error(2, "http://service.example");
     assert!(clear["message"].as_str().unwrap().contains("not sent"), "{clear}");

@@ -35,6 +35,7 @@ const LABEL: usize = 100;
 #[derive(Debug)]
 pub(super) struct Scrape {
     inner: Arc<Inner>,
+    application_database: bool,
     /// `None` when the state store does not serve.
     measured: Option<Measured>,
     fleet: Snapshot,
@@ -58,6 +59,8 @@ type Encoder<'a> = DescriptorEncoder<'a>;
 
 impl Scrape {
     pub(super) async fn take(inner: &Arc<Inner>) -> Self {
+        // First, since it asks both at a time; what it has found is kept for a moment.
+        let ready = inner.readiness.get(inner).await;
         let document = inner.documents.get(&inner.setup(), inner.clock).await.ok();
         let mut failures = BTreeMap::new();
         let mut findings = BTreeMap::new();
@@ -81,6 +84,7 @@ impl Scrape {
         });
         Self {
             inner: Arc::clone(inner),
+            application_database: ready.application_database,
             measured: document.map(|document| document.measured.clone()),
             fleet,
             tenants,
@@ -103,7 +107,7 @@ fn chosen(fleet: &Fleet) -> Vec<TenantSeries> {
             id: crate::sanitize::printable(row.id.as_str()).chars().take(LABEL).collect(),
             subdomain: row.subdomain.chars().take(LABEL).collect(),
             up: row.state == State::Passed,
-            seconds: row.response_time_ms.map(|ms| ms / 1000.0),
+            seconds: row.response_time_ms.map(in_seconds),
         })
         // Two series with the same labels would make the whole scrape unreadable.
         .filter(|series| seen.insert(series.id.clone()))
@@ -117,6 +121,8 @@ impl Collector for Scrape {
         self.this_process(to)?;
         self.watch(to)?;
         self.single_tenants(to)?;
+        let help = "Whether the application database answers.";
+        gauge(to, "boothds_application_database_up", help, None, is(self.application_database))?;
         gauge(
             to,
             "boothds_state_store_up",
@@ -152,10 +158,14 @@ impl Scrape {
         own(to, "boothds_http_connections_displaced", help, None, &traffic.displaced)?;
         let help = "Wrong tokens that were given.";
         own(to, "boothds_refused_tokens", help, None, &traffic.refused_tokens)?;
+        if let Some(validity) = inner.validity() {
+            let help = "When the certificate of this service expires, since 1970.";
+            let until = seconds_since_1970(validity.until);
+            gauge(to, "boothds_tls_certificate_expiry_timestamp", help, Some(Unit::Seconds), until)?;
+        }
         let help = "Whether the last attempt to read the settings anew was good.";
-        gauge(to, "boothds_config_last_reload_successful", help, None, is(traffic.last_reload_was_good()))?;
-        let at = traffic.reloaded_at.load(std::sync::atomic::Ordering::Acquire);
-        let at = Timestamp::from_second(at).map_or(0.0, seconds_since_1970).max(started);
+        gauge(to, "boothds_config_last_reload_successful", help, None, is(inner.reloads.unread().is_none()))?;
+        let at = inner.reloads.last_good().map_or(started, seconds_since_1970);
         let help = "When the settings in force were read, since 1970.";
         gauge(to, "boothds_config_last_reload_success_timestamp", help, Some(Unit::Seconds), at)
     }
@@ -246,9 +256,9 @@ fn services(to: &mut Encoder<'_>, counters: Counters) -> fmt::Result {
     gauge(to, "boothds_clients_limit", "Clients that the pools may hold.", None, float(most))?;
     let ratio = || Some(Unit::Other("ratio".to_owned()));
     if let Some(percent) = counters.hit_rate() {
-        gauge(to, "boothds_cache_hit", "Hits of the requests for a client.", ratio(), percent / 100.0)?;
+        gauge(to, "boothds_cache_hit", "Hits of the requests for a client.", ratio(), as_ratio(percent))?;
     }
-    let used = counters.utilization() / 100.0;
+    let used = as_ratio(counters.utilization());
     gauge(to, "boothds_pool_utilization", "Live clients of those that may be.", ratio(), used)?;
     if let Some(score) = health.score {
         gauge(to, "boothds_health_score", "Health, from 100 downwards.", None, f64::from(score))?;
@@ -343,4 +353,30 @@ fn count(number: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact far below 2⁵³")]
 fn seconds_since_1970(moment: Timestamp) -> f64 {
     moment.as_millisecond() as f64 / 1000.0
+}
+
+/// Milliseconds with a decimal as seconds with four: one division of whole numbers, whose result is the nearest number
+/// there is and so is written as short as it is meant. 12.3 / 1000 would be 0.012300000000000002.
+fn in_seconds(milliseconds: f64) -> f64 {
+    (milliseconds * 10.0).round() / 10_000.0
+}
+
+/// Percent with two decimals as a ratio with four, likewise.
+fn as_ratio(percent: f64) -> f64 {
+    (percent * 100.0).round() / 10_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_or_ratio_has_four_decimals_and_no_noise() {
+        for whole in 0..200_000_u32 {
+            let meant = format!("{}.{:04}", whole / 10_000, whole % 10_000);
+            let meant: f64 = meant.parse().unwrap();
+            assert_eq!(in_seconds(f64::from(whole) / 10.0), meant, "{whole}");
+            assert_eq!(as_ratio(f64::from(whole) / 100.0), meant, "{whole}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub(super) fn login(view: &LoginView<'_>) -> Markup {
         &html! {
             h1 { "Log in" }
             @if let Some(wait) = wait {
-                p .notice.bad #problem role="alert" { (icon("clock")) span { "Too many wrong tokens came from your address. Try again in " (span(wait.max(std::time::Duration::from_secs(1)))) "." } }
+                p .notice.bad #problem role="alert" { (icon("clock")) span { "That is not the token. Too many wrong tokens came from your address: try another one in " (span(wait.max(std::time::Duration::from_secs(1)))) "." } }
             } @else if view.wrong {
                 p .notice.bad #problem role="alert" { (icon("cross")) span { "That is not the token." } }
             }

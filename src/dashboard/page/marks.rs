@@ -122,20 +122,23 @@ pub(super) fn badge(tone: Tone, shape: &str, word: &str) -> Markup {
     html! { span class={ "badge " (tone.class()) } { (icon(shape)) (word) } }
 }
 
-/// What came of a tenant's last test.
-pub(super) fn state(state: State) -> Markup {
-    let (shape, word) = match state {
-        State::Failed => ("cross", "Failed"),
-        State::Pending => ("clock", "Pending"),
-        State::Passed => ("check", "Passed"),
-        State::Skipped => ("dash", "Skipped"),
+/// What came of a tenant's last test. What is too old to go by says so, and is never green.
+pub(super) fn state(state: State, stale: bool) -> Markup {
+    let (shape, word) = match (state, stale) {
+        (State::Failed, false) => ("cross", "Failed"),
+        (State::Failed, true) => ("cross", "Failed, not up to date"),
+        (State::Pending, _) => ("clock", "Pending"),
+        (State::Passed, false) => ("check", "Passed"),
+        (State::Passed, true) => return badge(Tone::Quiet, "clock", "Passed, not up to date"),
+        (State::Skipped, _) => ("dash", "Skipped"),
     };
     badge(Tone::of_state(state), shape, word)
 }
 
-/// What is known of row-level security. Only what is established to hold looks well.
-pub(super) fn row_level_security(state: Option<RlsState>) -> Markup {
+/// What is known of row-level security. Only what is established to hold, and not long ago, looks well.
+pub(super) fn row_level_security(state: Option<RlsState>, stale: bool) -> Markup {
     let (tone, shape, word) = match state {
+        Some(RlsState::Enforced) if stale => (Tone::Quiet, "clock", "Enforced, not up to date"),
         Some(RlsState::Enforced) => (Tone::Well, "shield", "Enforced"),
         Some(RlsState::Exposed) => (Tone::Bad, "open", "Exposed"),
         Some(RlsState::Disabled) => (Tone::Warning, "open", "Disabled"),

@@ -162,7 +162,7 @@ pub(super) fn notices(view: &View<'_>) -> Markup {
 }
 
 /// A fragment of an error as a sentence.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };

@@ -7,7 +7,7 @@ use super::charts::{history, verdict};
 use super::marks::{self, Tone};
 use super::tenants::{list, source};
 use super::words::{ago, milliseconds, moment, outside, plural, size};
-use crate::dashboard::fleet::{Row, State};
+use crate::dashboard::fleet::Row;
 
 /// The panel of the tenant.
 pub(super) fn panel(row: &Row, view: &View<'_>) -> Markup {
@@ -21,13 +21,12 @@ pub(super) fn panel(row: &Row, view: &View<'_>) -> Markup {
         section class={ "panel banner " (tone.class()) @if stale { " stale" } } data-key="tenant" aria-labelledby="last-test" {
             h2 #last-test { "Last test" }
             p .badges.large {
-                @if stale && row.state == State::Passed { (marks::badge(Tone::Quiet, "clock", "Passed, not up to date")) }
-                @else { (marks::state(row.state)) }
+                (marks::state(row.state, stale))
                 @if let Some(class) = row.failure { " " code { (class.slug()) } }
             }
             @if let Some(error) = &row.error { p .error { (error) } }
             @if let Some(hint) = row.hint { p .mend { (hint) } }
-            (facts(row))
+            (facts(row, stale))
         }
         section data-key="history" aria-labelledby="history" {
             h2 #history { "Response time" }
@@ -47,13 +46,13 @@ pub(super) fn panel(row: &Row, view: &View<'_>) -> Markup {
     }
 }
 
-fn facts(row: &Row) -> Markup {
+fn facts(row: &Row, stale: bool) -> Markup {
     let shown = |text: &str| if text.trim().is_empty() { "–".to_owned() } else { text.to_owned() };
     html! {
         dl .facts {
             div { dt { "Tested" } dd { @match row.tested_at { Some(at) => (ago(at)), None => "not yet" } } }
             div { dt { "Response time" } dd { @match row.response_time_ms { Some(ms) => (milliseconds(ms)), None => "–" } } }
-            div { dt { "Row-level security" } dd { (marks::row_level_security(row.rls)) } }
+            div { dt { "Row-level security" } dd { (marks::row_level_security(row.rls, stale)) } }
             div { dt { "Data source" } dd { (source(row, usize::MAX)) } }
             div { dt { "Subdomain" } dd { bdi { (shown(&row.subdomain)) } } }
             div { dt { "Id" } dd { code { bdi { (outside(row.id.as_str())) } } } }

@@ -37,7 +37,8 @@ pub(super) fn section(view: &View<'_>) -> Markup {
             @if rows.rows.is_empty() {
                 div .panel.empty data-key="empty" { (nothing(view)) }
             } @else {
-                div class={ "table" @if standing::is_stale(view) { " stale" } } data-key="table" { (table(rows)) }
+                @let stale = standing::is_stale(view);
+                div class={ "table" @if stale { " stale" } } data-key="table" { (table(rows, stale)) }
             }
             (pages(view))
         }
@@ -108,29 +109,30 @@ fn nothing(view: &View<'_>) -> Markup {
     }
 }
 
-fn table(rows: &Rows) -> Markup {
+fn table(rows: &Rows, stale: bool) -> Markup {
     let columns =
         ["Tenant", "Result and findings", "Row-level security", "Response time", "Data source", "Tested"];
     html! {
         table .tenants role="table" aria-labelledby="tenants" aria-describedby="tenants-order" {
             caption #tenants-order { "Those first that need somebody. A bar is a test, the newest at the right; its height is the response time, a failure is marked beneath." }
             thead role="rowgroup" { tr role="row" { @for column in columns { th role="columnheader" scope="col" { (column) } } } }
-            tbody role="rowgroup" { @for row in &rows.rows { (line(row)) } }
+            tbody role="rowgroup" { @for row in &rows.rows { (line(row, stale)) } }
         }
     }
 }
 
-fn line(row: &Row) -> Markup {
+/// A row. What is too old to go by says so in words, in the row itself.
+fn line(row: &Row, stale: bool) -> Markup {
     html! {
         tr role="row" class=[(Tone::of_tenant(row) == Tone::Bad).then_some("wrong")] data-key=(short(row.id.as_str(), 300)) {
             th role="rowheader" scope="row" { (name(row)) }
             td role="cell" .result {
-                p .badges { (marks::state(row.state)) @if let Some(class) = row.failure { " " code { (class.slug()) } } }
+                p .badges { (marks::state(row.state, stale)) @if let Some(class) = row.failure { " " code { (class.slug()) } } }
                 @if let Some(error) = &row.error { p .error { (short(error, SENTENCE)) } }
                 @if let Some(hint) = row.hint { p .mend { (hint) } }
                 (findings(row))
             }
-            td role="cell" data-label="Row-level security" { (marks::row_level_security(row.rls)) }
+            td role="cell" data-label="Row-level security" { (marks::row_level_security(row.rls, stale)) }
             td role="cell" .time data-label="Response time" {
                 (sparkline(row))
                 span .ms { @match row.response_time_ms { Some(ms) => (milliseconds(ms)), None => "–" } }

@@ -70,16 +70,21 @@ fn busy() -> Value {
     })
 }
 
+fn idle_process() -> Process {
+    Process { started: at(0), resident: None, memory_limit: None, certificate: None }
+}
+
 /// What a page shows, at a second.
 fn page(document: Result<&Value, &str>, fleet: &Fleet, query: &Query, second: i64) -> String {
     let (snapshot, rows) = (fleet.snapshot(), fleet.page(query));
-    let process = Process { started: at(0), resident: Some(64 << 20), memory_limit: None };
+    let process = Process { resident: Some(64 << 20), ..idle_process() };
     let view = View {
         document,
         fleet: &snapshot,
         rows: &rows,
         tenant: None,
         process: &process,
+        unread: None,
         has_login: true,
         path: "/debug/performance",
         now: at(second),
@@ -96,7 +101,7 @@ fn page(document: Result<&Value, &str>, fleet: &Fleet, query: &Query, second: i6
 fn page_of(fleet: &Fleet, name: &str) -> String {
     let (snapshot, rows) = (fleet.snapshot(), fleet.page(&Query::new("", None, 1)));
     let row = fleet.find(name).unwrap();
-    let process = Process { started: at(0), resident: None, memory_limit: None };
+    let process = idle_process();
     let path = row.path();
     let document = busy();
     render(&View {
@@ -105,6 +110,7 @@ fn page_of(fleet: &Fleet, name: &str) -> String {
         rows: &rows,
         tenant: Some(row),
         process: &process,
+        unread: None,
         has_login: false,
         path: &path,
         now: at(3),
@@ -288,13 +294,14 @@ fn the_fragment_does_not_change_by_itself() {
     let fleet = tested(&[failed("a"), passed("b")]);
     let (document, snapshot, rows) = (busy(), fleet.snapshot(), fleet.page(&all()));
     let made = |second, resident| {
-        let process = Process { started: at(0), resident: Some(resident), memory_limit: None };
+        let process = Process { resident: Some(resident), ..idle_process() };
         fragment(&View {
             document: Ok(&document),
             fleet: &snapshot,
             rows: &rows,
             tenant: None,
             process: &process,
+            unread: None,
             has_login: false,
             path: "/debug/performance",
             now: at(second),
@@ -320,7 +327,7 @@ fn the_door_says_what_is_wrong_and_how_long_to_wait() {
     assert!(!door(false, None).contains("role=\"alert\""));
     assert!(door(true, None).contains("That is not the token."));
     let wait = door(false, Some(Duration::from_millis(5_400)));
-    assert!(wait.contains("Try again in 5 s."), "{wait}");
+    assert!(wait.contains("try another one in 5 s."), "{wait}");
     for (status, title) in [(404, "Not found"), (503, "Not available"), (421, "Another server was meant")] {
         let page = problem(&ProblemView { status, message: "because", version: "0" });
         assert!(page.contains(title) && page.contains("because"), "{page}");
@@ -332,13 +339,14 @@ fn an_old_result_of_a_tenant_is_never_green() {
     let mut fleet = tested(&[passed("a")]);
     fleet.fail("away", at(400), at(405));
     let (snapshot, rows) = (fleet.snapshot(), fleet.page(&Query::new("", None, 1)));
-    let process = Process { started: at(0), resident: None, memory_limit: None };
+    let process = idle_process();
     let view = View {
         document: Err("away"),
         fleet: &snapshot,
         rows: &rows,
         tenant: fleet.find("a"),
         process: &process,
+        unread: None,
         has_login: true,
         path: "/a/debug/performance",
         now: at(401),
@@ -348,6 +356,22 @@ fn an_old_result_of_a_tenant_is_never_green() {
     assert!(inner.contains("panel banner quiet stale") && !inner.contains("banner well"), "{inner}");
     assert!(inner.contains("Passed, not up to date"), "{inner}");
     assert!(inner.contains("passed, but it is not up to date.") && inner.contains("passed (old)"), "{inner}");
+}
+
+#[test]
+fn an_old_result_says_so_in_words_in_its_own_row() {
+    let fleet = tested(&[passed("good"), failed("bad")]);
+    let row = |page: &str, name: &str| {
+        let mark = format!("data-key=\"id-{name}\"");
+        page.split("<tr").find(|row| row.contains(&mark)).unwrap().split("</tr>").next().unwrap().to_owned()
+    };
+    let (new, old) = (page(Ok(&busy()), &fleet, &all(), 3), page(Ok(&busy()), &fleet, &all(), 1_000));
+    for (name, word) in [("good", "Passed"), ("bad", "Failed")] {
+        assert!(row(&new, name).contains(word) && !row(&new, name).contains("not up to date"), "{name}");
+        assert!(row(&old, name).contains(&format!("{word}, not up to date")), "{}", row(&old, name));
+    }
+    let old = row(&old, "good");
+    assert!(old.contains("Enforced, not up to date") && !old.contains("badge well"), "{old}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-// The door, and a fleet of which nothing is known: both readable, and neither of them looks well.
+// The door, and a fleet of which nothing is known, by a service whose settings are broken: both readable, and neither of
+// them looks well.
 import { story } from "./browser.mjs";
 
 await story(async (story) => {
@@ -21,6 +22,8 @@ await story(async (story) => {
         await window.reload();
         return (await window.locator('[data-key="fleet"]').innerText()).includes("There are no active tenants");
       });
+      const unread = await window.locator('[data-key="unread"]').innerText();
+      story.has("the settings", unread, "The settings cannot be read any more");
       await story.readable(`${what}, idle`, window);
       await story.noSidewaysScroll(`${what}, idle`, window);
       story.is("what looks well", await window.locator("main .well").count(), 0);

@@ -101,3 +101,30 @@ fn the_queries_are_promql() {
     let said = content("promtool", ["check".into(), "rules".into(), file]);
     assert!(said.contains(&format!("{} rules found", queries.len())), "{said}");
 }
+
+#[test]
+fn the_panel_of_exposed_tenants_says_none_only_while_they_are_tested() {
+    let queries = queries();
+    let (_, query) = queries.iter().find(|(title, _)| title == "Tenants exposed").unwrap();
+    let up = r#"boothds_watch_up{job="boothds",instance="a"}"#;
+    let exposed = r#"boothds_tenants_row_level_security{job="boothds",instance="a",state="exposed"}"#;
+    let expect = |series: Value, samples: Value| {
+        let test = json!({"expr": query, "eval_time": "1m", "exp_samples": samples});
+        json!({"interval": "1m", "input_series": series, "promql_expr_test": [test]})
+    };
+    let sample = |value: u8| json!([{"labels": "{}", "value": value}]);
+    let tests = json!({"rule_files": [], "tests": [
+        expect(json!([{"series": up, "values": "0x5"}]), json!([])),
+        expect(json!([{"series": up, "values": "1x5"}]), sample(0)),
+        expect(json!([{"series": up, "values": "1x5"}, {"series": exposed, "values": "2x5"}]), sample(2)),
+        // Of before it went down, and no better than that.
+        expect(json!([{"series": up, "values": "0x5"}, {"series": exposed, "values": "2x5"}]), sample(2)),
+    ]});
+    let folder = scratch::folder("exposed");
+    let file = folder.path().join("exposed.test.yml");
+    fs::write(&file, tests.to_string()).unwrap();
+    content("promtool", ["test".into(), "rules".into(), file]);
+    let panel = dashboard();
+    let panel = panels(&panel).iter().find(|panel| panel["title"] == "Tenants exposed").unwrap();
+    assert_eq!(panel["fieldConfig"]["defaults"]["noValue"], "no data");
+}

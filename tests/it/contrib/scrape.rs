@@ -14,7 +14,7 @@ use crate::support::network::refused_port;
 const WORDS: [&str; 7] = ["and", "or", "unless", "by", "without", "on", "ignoring"];
 
 /// Names of series: of a process that serves clients, a tenant that passes, and two that fail,
-/// have findings, and one between them.
+/// have findings, and one between them; and of a service that speaks TLS.
 pub async fn names() -> BTreeSet<String> {
     let house = House::sqlite();
     let ids = house.add_files(1);
@@ -33,7 +33,9 @@ pub async fn names() -> BTreeSet<String> {
     let port = port.parse().unwrap();
     let metrics = || String::from_utf8(http::get(port, "/metrics").unwrap().body).unwrap();
     house::until("the process has reported", async || metrics().contains("boothds_cache_hits_total 1")).await;
-    let names = metrics().lines().filter(|line| !line.starts_with('#')).map(name).collect();
+    let over_tls = crate::serve::tls::metrics().await;
+    let lines = [metrics(), over_tls].concat();
+    let names = lines.lines().filter(|line| !line.starts_with('#')).map(name).collect();
     manager.shutdown().await;
     names
 }

@@ -2,6 +2,7 @@
 
 use super::served::{Served, TOKEN, field, json, text};
 use crate::fixture::{KEY, World, seal};
+use crate::support::cli::Cli;
 use crate::support::fleet::TenantRow;
 use crate::support::http::header;
 use crate::support::network::refused_port;
@@ -44,6 +45,7 @@ fn other_machines_are_served_with_a_token_only() {
     }
     for (token, why) in [
         ("short-token-1234", ""),
+        ("1212121212121212", "it has fewer than 6 different characters"),
         ("short-token-123", "it has fewer than 16 characters"),
         ("has blanks in between it", "it has characters other than visible ASCII ones"),
         (" ", "is empty"),
@@ -55,6 +57,30 @@ fn other_machines_are_served_with_a_token_only() {
         assert!(ran.stderr.contains(why), "{ran:?}");
         assert!(token.trim().is_empty() || !ran.stderr.contains(token), "{ran:?}");
     }
+}
+
+#[test]
+fn a_loopback_address_in_the_form_of_ipv6_is_one() {
+    let world = World::sqlite();
+    let running = world.cli(["serve", "--listen", "[::ffff:127.0.0.1]:0"]).spawn();
+    let log = running.wait_for_stderr("watching");
+    let port = log.split("http://[::ffff:127.0.0.1]:").nth(1).unwrap();
+    let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    let served = Served { running, port };
+    assert_eq!(served.get("/debug/performance").status, 200);
+    let other = world.cli(["serve", "--listen", "[::ffff:192.0.2.1]:80"]).run().expect_code(3);
+    assert!(other.stderr.contains("no token is set"), "{other:?}");
+}
+
+#[test]
+fn a_name_without_a_token_is_the_decision_of_whoever_runs_it_and_warned_of() {
+    let world = World::sqlite();
+    let said = |cli: Cli| Served::start(&cli).end(Signal::TERM).expect_code(0).stderr;
+    let named = world.cli(["serve", "--allowed-host", "dash.example"]);
+    let warning = "--allowed-host without a token: whoever reaches the proxy";
+    assert!(said(named.clone()).contains(warning));
+    assert!(!said(named.env("BOOTHDS_SERVE_TOKEN", TOKEN)).contains(warning));
+    assert!(!said(world.cli(["serve"])).contains(warning));
 }
 
 #[test]
@@ -116,11 +142,47 @@ fn another_cookie_of_our_name_keeps_nobody_out() {
     let world = World::sqlite();
     let served = with_token(&world);
     let session = log_in(&served);
-    let cookies = format!("boothds_session=junk; {session}");
+    let cookies = format!("boothds_session_{}=junk; {session}", served.port);
     assert_eq!(served.send("GET", "/metrics", &[("Cookie", &cookies)], "").status, 200);
     assert_eq!(served.send("GET", "/login", &[HTML, ("Cookie", &cookies)], "").status, 303);
     assert_eq!(served.send("POST", "/logout", &[("Cookie", &cookies)], "").status, 303);
     assert_eq!(served.send("GET", "/metrics", &[("Cookie", &cookies)], "").status, 401);
+}
+
+#[test]
+fn services_on_two_ports_of_a_host_leave_each_other_their_sessions() {
+    let world = World::sqlite();
+    let (one, other) = (with_token(&world), with_token(&world));
+    // A browser keeps one cookie of a name for a host, whatever the port, and sends all of them.
+    let mut jar = std::collections::BTreeMap::new();
+    for served in [&one, &other] {
+        let cookie = log_in(served);
+        let (name, value) = cookie.split_once('=').unwrap();
+        jar.insert(name.to_owned(), value.to_owned());
+    }
+    let all: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let asks = |served: &Served, host: &str| {
+        let headers = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nCookie: {}\r\nConnection: close\r\n\r\n",
+            all.join("; ")
+        );
+        served.raw(headers.as_bytes()).split(' ').nth(1).map(str::to_owned)
+    };
+    let own = |served: &Served| asks(served, &format!("127.0.0.1:{}", served.port));
+    assert_eq!((own(&one).as_deref(), own(&other).as_deref()), (Some("200"), Some("200")));
+    assert_eq!(other.post("/logout", &[("Cookie", &all.join("; "))], "").status, 303);
+    assert_eq!((own(&one).as_deref(), own(&other).as_deref()), (Some("200"), Some("401")));
+    // Where a container's port is published under another, the browser's counts; behind a proxy there is none.
+    for (host, suffix) in [("127.0.0.1:9999", "_9999"), ("127.0.0.1", "")] {
+        let form = format!("token={TOKEN}");
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            form.len()
+        );
+        let answer = one.raw(request.as_bytes());
+        assert!(answer.contains(&format!("set-cookie: boothds_session{suffix}=")), "{answer}");
+    }
 }
 
 #[test]
@@ -132,6 +194,39 @@ fn a_form_that_is_too_large_does_nothing() {
     assert_eq!((refused.status, json(&refused)["status"].as_str()), (413, None));
     assert_eq!(served.post("/login", &[], &format!("token={large}")).status, 413);
     assert_eq!(served.post("/api/debug/performance", &[], "").status, 200);
+}
+
+#[test]
+fn what_cannot_be_decoded_is_refused_in_our_own_form() {
+    let world = World::sqlite();
+    let served = Served::start(&world.cli(["serve"]));
+    for path in
+        ["/%ff/debug/performance", "/%c3%28/debug/performance?fragment=1", "/assets/%ff", "/%ff", "/%zz"]
+    {
+        let answer = served.get(path);
+        assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
+        assert!(json(&answer)["error"]["message"].is_string(), "{path}");
+        let page = served.send("GET", path, &[HTML], "");
+        assert!([400, 404].contains(&page.status) && text(&page).contains("<!doctype html>"), "{path}");
+    }
+    // What cannot be meant in a query is passed over.
+    for query in
+        ["q=%ff", "page=-1&page=%zz", "state=%ff&fragment=%ff", "&&==&%", "page=99999999999999999999"]
+    {
+        assert_eq!(served.get(&format!("/debug/performance?{query}")).status, 200, "{query}");
+        assert_eq!(served.get(&format!("/login?{query}")).status, 303, "{query}");
+    }
+    for body in ["return=%ff&return=x", "%", "=&=", "return"] {
+        let answer = served.post("/api/debug/performance", &[], body);
+        assert!(
+            [200, 400].contains(&answer.status) && json(&answer).is_object(),
+            "{body}: {}",
+            answer.status
+        );
+    }
+    let json_body = [("Content-Type", "application/json")];
+    let refused = served.send("POST", "/login", &json_body, "{\"token\": 7}");
+    assert_eq!((refused.status, json(&refused)["error"]["code"].as_str()), (400, Some("usage")));
 }
 
 #[test]
@@ -148,8 +243,9 @@ fn logging_in_begins_a_session_and_logging_out_ends_it() {
 
     let (one, other) = (log_in(&served), log_in(&served));
     assert_ne!(one, other);
+    let name = format!("boothds_session_{}", served.port);
     let asks = |cookie: &str| served.send("GET", "/api/debug/performance", &[("Cookie", cookie)], "").status;
-    assert_eq!((asks(&one), asks(&other), asks("boothds_session=x")), (200, 200, 401));
+    assert_eq!((asks(&one), asks(&other), asks(&format!("{}=x", name))), (200, 200, 401));
     // Who is logged in need not log in.
     let form = served.send("GET", "/login?return=/x/debug/performance", &[("Cookie", &one)], "");
     assert_eq!((form.status, field(&form, "location")), (303, "/x/debug/performance"));
@@ -158,27 +254,53 @@ fn logging_in_begins_a_session_and_logging_out_ends_it() {
 
     let out = served.post("/logout", &[("Cookie", &one)], "");
     assert_eq!((out.status, field(&out, "location")), (303, "/login"));
-    assert!(field(&out, "set-cookie").starts_with("boothds_session=; Path=/; Max-Age=0"));
+    assert!(field(&out, "set-cookie").starts_with(&format!("{name}=; Path=/; Max-Age=0")));
     assert_eq!((asks(&one), asks(&other)), (401, 200));
 
     let log = served.end(Signal::TERM).expect_code(0).stderr;
-    for secret in [TOKEN, &one["boothds_session=".len()..], "return="] {
+    for secret in [TOKEN, one.strip_prefix(&format!("{name}=")).unwrap(), "return="] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
     assert!(log.contains("route=\"/login\" status=303"), "{log}");
 }
 
 #[test]
-fn guessing_the_token_is_slowed_down() {
+fn wrong_tokens_are_told_to_wait_and_keep_nobody_out_who_has_the_right_one() {
     let world = World::sqlite();
     let served = with_token(&world);
-    let wrong = || served.post("/login", &[HTML], "token=wrong").status;
-    assert!((0..10).all(|_| wrong() == 401));
-    let throttled = served.post("/login", &[HTML], &format!("token={TOKEN}"));
-    assert_eq!(throttled.status, 429, "the right token too, or it would be told apart");
-    assert!((1..=6).contains(&field(&throttled, "retry-after").parse::<u8>().unwrap()));
-    assert_eq!(served.send("GET", "/metrics", &[("Authorization", BEARER)], "").status, 429);
-    assert_eq!(served.get("/healthz").status, 200);
+    let wrong = || served.post("/login", &[HTML], "token=wrong");
+    assert!((0..10).all(|_| wrong().status == 401));
+    for _ in 0..30 {
+        let throttled = wrong();
+        assert_eq!(throttled.status, 429);
+        assert!((1..=6).contains(&field(&throttled, "retry-after").parse::<u8>().unwrap()));
+        assert_eq!(served.send("GET", "/metrics", &[("Authorization", "Bearer wrong")], "").status, 429);
+    }
+    // From the same address, as behind a proxy.
+    log_in(&served);
+    let metrics = served.send("GET", "/metrics", &[("Authorization", BEARER)], "");
+    assert_eq!(metrics.status, 200);
+    assert!(text(&metrics).contains("\nboothds_refused_tokens_total 70\n"), "throttled ones count too");
+    assert_eq!(wrong().status, 429, "the right one buys the wrong ones nothing");
+}
+
+#[test]
+fn refusals_do_not_fill_the_log_and_are_all_counted() {
+    let world = World::sqlite();
+    let served = Served::start(&world.cli(["serve"]).env("BOOTHDS_SERVE_TOKEN", TOKEN));
+    for n in 0..100 {
+        let refused = match n % 4 {
+            0 => served.get("/metrics"),
+            1 => served.post("/login", &[], "token=wrong"),
+            2 => served.post("/login", &[("Origin", "null")], ""),
+            _ => served.send("POST", "/login", &[], "x"),
+        };
+        assert!((400..500).contains(&refused.status), "{}", refused.status);
+    }
+    let log = served.end(Signal::TERM).expect_code(0).stderr;
+    let lines = log.lines().filter(|line| line.contains(" request ") && line.contains("status=4")).count();
+    assert_eq!(lines, 20, "{log}");
+    assert!(log.contains("further requests were refused, and not logged one by one requests=80"), "{log}");
 }
 
 #[test]

@@ -81,11 +81,11 @@ async fn promtool_has_nothing_to_say_against_it() {
 }
 
 #[test]
-fn a_large_fleet_has_series_for_a_hundred_tenants() {
+fn a_thousand_tenants_have_series_for_a_hundred_and_pages_of_fifty() {
     let house = House::sqlite();
     let url = sqlite_source(&house.folder.path().join("source.db"), &["mine"]);
     let key = seal("unused");
-    let rows: Vec<TenantRow> = (0..400)
+    let rows: Vec<TenantRow> = (0..1000)
         .map(|n| {
             let url = if n % 40 == 0 { "sqlite:///nowhere.db" } else { &url };
             TenantRow::new(&format!("t{n}")).data_source(url, &key, &key).tenant_id_in_data_source("mine")
@@ -94,11 +94,19 @@ fn a_large_fleet_has_series_for_a_hundred_tenants() {
     house.world.database.insert_all(&rows);
     let served = Served::start(&house.cli(["serve"]));
     let metrics = || text(&served.get("/metrics"));
-    until("all are tested", || metrics().contains("boothds_tenants{state=\"passed\"} 390.0"));
+    until("all are tested", || metrics().contains("boothds_tenants{state=\"passed\"} 975.0"));
     let metrics = metrics();
     assert_eq!(promtool(&metrics), "");
     let up = metrics.lines().filter(|line| line.starts_with("boothds_tenant_up{"));
     let (down, up): (Vec<&str>, Vec<&str>) = up.partition(|line| line.ends_with(" 0.0"));
-    assert_eq!((down.len(), up.len()), (10, 90), "those that fail come first");
+    assert_eq!((down.len(), up.len()), (25, 75), "those that fail come first");
     assert!(metrics.len() < 60_000, "{} bytes", metrics.len());
+    let html = ("Accept", "text/html");
+    for page in 1..=20 {
+        let path = format!("/debug/performance?page={page}");
+        let shown = text(&served.send("GET", &path, &[html], ""));
+        assert_eq!(shown.matches("<tr role=\"row\"").count() - 1, 50, "{path}");
+        assert!(shown.contains(&format!("of 1,000 tenants, page {page} of 20")), "{path}");
+        assert!(shown.len() < 250_000, "{path}: {} bytes", shown.len());
+    }
 }

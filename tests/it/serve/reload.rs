@@ -78,6 +78,12 @@ fn a_changed_configuration_leads_to_another_database() {
     replace(&file, "database_url = 7\nnonsense = true\n");
     served.running.wait_for_stderr("stays in force: unknown key `nonsense`");
     assert!(tenants(&served, "failed", 1));
+    // It is said on every page until it is mended, and to programs.
+    let banner = |path: &str| text(&served.get(path)).contains("data-key=\"unread\"");
+    assert!(banner("/debug/performance") && banner("/only/debug/performance"));
+    assert!(text(&served.get("/debug/performance")).contains("Unknown key `nonsense`"));
+    replace(&file, &format!("database_url = \"{}\"\n", one.database.url()));
+    until("it is mended", || !banner("/debug/performance"));
 }
 
 #[test]
@@ -126,4 +132,26 @@ fn a_token_that_is_away_for_a_moment_lets_nobody_in() {
     let metrics = asks(&served, &[("Authorization", &bearer)]);
     assert!(text(&metrics).contains("boothds_config_last_reload_successful 0.0"));
     served.end(Signal::TERM).expect_code(0);
+}
+
+#[test]
+fn what_could_not_be_read_is_tried_again_by_itself() {
+    let world = World::sqlite();
+    let folder = scratch::folder("again");
+    // The key comes from a command, and that from a file that nobody watches.
+    let file = folder.path().join("boothds.toml");
+    let key = folder.path().join("key");
+    fs::write(&key, KEY).unwrap();
+    fs::write(&file, format!("encryption_key_command = \"cat {}\"\n", key.display())).unwrap();
+    let cli = Cli::new(["serve", "--interval", "1h"]).env("DATABASE_URL", world.database.url());
+    let mut served = Served::start(&cli.arg("--config").arg(&file));
+    fs::remove_file(&key).unwrap();
+    served.running.signal(Signal::HUP);
+    served.running.wait_for_stderr("stays in force");
+    assert!(text(&served.get("/debug/performance")).contains("data-key=\"unread\""));
+    fs::write(&key, KEY).unwrap();
+    served.running.wait_for_stderr("were read anew");
+    assert!(!text(&served.get("/debug/performance")).contains("data-key=\"unread\""));
+    let log = served.end(Signal::TERM).expect_code(0).stderr;
+    assert_eq!(log.matches("stays in force").count(), 1, "it is complained of once: {log}");
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::served::{Served, TOKEN, replace, until};
-use crate::fixture::World;
+use crate::fixture::{KEY, World};
+use crate::manager::house;
 use crate::support::certificates::{Certificate, ca_file, files};
 use crate::support::cli::Cli;
 use crate::support::process::{self, Signal, User};
@@ -81,13 +82,35 @@ fn under_tls_the_cookie_is_for_this_host_alone() {
         let answer = client.post(format!("{url}/login")).body(format!("token={TOKEN}"));
         let answer = answer.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
         let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
-        assert!(cookie.starts_with("__Host-boothds_session=") && cookie.ends_with("; Secure"), "{cookie}");
+        let name = format!("__Host-boothds_session_{}=", served.port);
+        assert!(cookie.starts_with(&name) && cookie.ends_with("; Secure"), "{cookie}");
+        assert!(
+            cookie.contains("; Path=/;") && !cookie.contains("Domain"),
+            "or the prefix refuses it: {cookie}"
+        );
         // A page without TLS is not one of ours.
         let form = client.post(format!("{url}/api/debug/performance")).bearer_auth(TOKEN);
         let foreign =
             form.header("origin", format!("http://localhost:{}", served.port)).send().await.unwrap();
         assert_eq!(foreign.status(), 403);
     });
+}
+
+/// What a service with a certificate says at `/metrics`.
+pub async fn metrics() -> String {
+    let world = World::sqlite();
+    let served = Served::start(&cli(&world, &copies(Certificate::TrustedByCa)));
+    asked(&served, "/metrics").await
+}
+
+/// What a service answers over TLS to whoever has the token.
+async fn asked(served: &Served, path: &str) -> String {
+    // Certificates that nobody should accept are among those that are shown.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().unwrap();
+    let url = format!("https://localhost:{}{path}", served.port);
+    let answer = client.get(url).bearer_auth(TOKEN).header("accept", "text/html").send().await.unwrap();
+    answer.text().await.unwrap()
 }
 
 /// A client that trusts the tests' authority.
@@ -143,11 +166,91 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_warned_of() {
+fn files_of_secrets_that_others_can_read_are_warned_of() {
     let world = World::sqlite();
     let files = copies(Certificate::TrustedByCa);
-    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = scratch::folder("modes");
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("token"), TOKEN).unwrap();
+    fs::write(at("key"), KEY).unwrap();
+    let said = |modes: [u32; 3]| {
+        let paths = [&files.key, &at("token"), &at("key")];
+        for (path, mode) in paths.into_iter().zip(modes) {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let cli = Cli::new(["serve"]).env("DATABASE_URL", world.database.url());
+        let cli = cli.env("BOOTHDS_SERVE_TOKEN_FILE", at("token")).env("ENCRYPTION_KEY_FILE", at("key"));
+        let cli = cli.arg("--tls-cert").arg(&files.certificate).arg("--tls-key").arg(&files.key);
+        Served::start(&cli).end(Signal::TERM).expect_code(0).stderr
+    };
+    let log = said([0o600, 0o400, 0o600]);
+    assert!(!log.contains("has the mode"), "{log}");
+    let log = said([0o644, 0o640, 0o604]);
+    for warning in [
+        "server.key, which holds the key of the certificate, has the mode 0644: chmod 600 ",
+        "token, which holds the token, has the mode 0640: chmod 600 ",
+        "key, which holds the encryption key, has the mode 0604: chmod 600 ",
+    ] {
+        assert!(log.contains(warning), "{warning}: {log}");
+    }
+}
+
+/// The second in which a certificate ends, as the metrics write it.
+fn expiry(metrics: &str) -> f64 {
+    let series = "boothds_tls_certificate_expiry_timestamp_seconds ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+    line.unwrap_or_else(|| panic!("no {series}in {metrics}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_valid_or_not_for_long_is_said() {
+    let world = World::sqlite();
+    let files = copies(Certificate::Expired);
     let served = Served::start(&cli(&world, &files));
-    let log = served.end(Signal::TERM).expect_code(0).stderr;
-    assert!(log.contains("server.key can be read by every user of this machine: chmod o= "), "{log}");
+    let log = served.running.wait_for_stderr("watching");
+    assert!(log.contains("server.crt expired on 2020-02-01 00:00 UTC"), "{log}");
+    let ten_days = boothds::clock::Clock::System.now().as_second() + 10 * 24 * 60 * 60;
+    let ten_days = f64::from(u32::try_from(ten_days).unwrap());
+    for (certificate, said, heading) in [
+        (Certificate::Expiring, "server.crt expires on 20", "The certificate of this page expires soon"),
+        (Certificate::NotYet, "server.crt is not valid before 2048-01-01 00:00 UTC", "is not valid yet"),
+        (Certificate::TrustedByCa, "", ""),
+    ] {
+        let before = asked(&served, "/debug/performance").await;
+        assert!(before.contains("data-key=\"certificate\""), "{before}");
+        let (new, key) = crate::support::certificates::files(certificate);
+        replace(&files.key, &fs::read_to_string(key).unwrap());
+        replace(&files.certificate, &fs::read_to_string(new).unwrap());
+        served.running.wait_for_stderr(said);
+        house::until("the page says so", async || {
+            let page = asked(&served, "/debug/performance").await;
+            page.contains("data-key=\"certificate\"") != heading.is_empty() && page.contains(heading)
+        })
+        .await;
+        let at = expiry(&asked(&served, "/metrics").await);
+        match certificate {
+            Certificate::Expiring => assert!((at - ten_days).abs() < 600.0, "{at}"),
+            _ => assert_eq!(at, 2_493_072_000.0),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_cannot_be_read_keep_no_certificate_from_being_renewed() {
+    let world = World::sqlite();
+    let files = copies(Certificate::Expiring);
+    let cli = cli(&world, &files);
+    let settings = cli.folder().join("boothds.toml");
+    let served = Served::start(&cli);
+    fs::write(&settings, "nonsense = true\n").unwrap();
+    served.running.wait_for_stderr("stays in force: unknown key `nonsense`");
+    let (new, key) = crate::support::certificates::files(Certificate::TrustedByCa);
+    replace(&files.key, &fs::read_to_string(key).unwrap());
+    replace(&files.certificate, &fs::read_to_string(new).unwrap());
+    served.running.wait_for_stderr("the certificate was read anew");
+    let metrics = asked(&served, "/metrics").await;
+    assert_eq!(expiry(&metrics), 2_493_072_000.0);
+    assert!(metrics.contains("\nboothds_config_last_reload_successful 0.0\n"), "{metrics}");
+    let page = asked(&served, "/debug/performance").await;
+    assert!(page.contains("Unknown key `nonsense`") && !page.contains("data-key=\"certificate\""));
 }

@@ -70,11 +70,13 @@ fn an_application_database_that_is_away_is_said_and_old_results_stay() {
     let served = Served::start(&cli);
     until("it is tested", || has(&served, "boothds_tenants{state=\"passed\"}", "1.0"));
     assert!(has(&served, "boothds_watch_up", "1.0"));
+    assert!(has(&served, "boothds_application_database_up", "1.0"));
     cluster.kill9();
     until("it is missed", || has(&served, "boothds_watch_up", "0.0"));
     assert!(has(&served, "boothds_tenants{state=\"passed\"}", "1.0"), "{}", metrics(&served));
     until("it is not ready", || served.get("/readyz").status == 503);
     let ready = text(&served.get("/readyz"));
+    assert!(has(&served, "boothds_application_database_up", "0.0"), "{}", metrics(&served));
     assert!(ready.contains("\"applicationDatabase\":\"unavailable\",\"stateStore\":\"ok\""), "{ready}");
     assert!(!ready.contains("127.0.0.1"), "{ready}");
     assert_eq!(served.get("/healthz").status, 200);
@@ -86,6 +88,7 @@ fn an_application_database_that_is_away_is_said_and_old_results_stay() {
     cluster.start();
     until("it is back", || has(&served, "boothds_watch_up", "1.0"));
     until("it is ready", || served.get("/readyz").status == 200);
+    assert!(has(&served, "boothds_application_database_up", "1.0"));
 }
 
 #[test]

@@ -22,6 +22,10 @@ pub enum Certificate {
     WrongName,
     /// Signed by the authority, valid in January 2020.
     Expired,
+    /// Signed by the authority, valid for ten days more.
+    Expiring,
+    /// Signed by the authority, valid from 2048.
+    NotYet,
 }
 
 /// Read by `openssl ca`, which unlike `openssl x509` can date a certificate back.
@@ -48,6 +52,8 @@ pub fn files(certificate: Certificate) -> (PathBuf, PathBuf) {
         Certificate::SelfSigned => "self",
         Certificate::WrongName => "wrong",
         Certificate::Expired => "expired",
+        Certificate::Expiring => "expiring",
+        Certificate::NotYet => "not-yet",
     };
     (folder().join(format!("{name}.crt")), folder().join(format!("{name}.key")))
 }
@@ -68,6 +74,9 @@ fn make() -> TempDir {
     signed(at, "trusted", "localhost", now);
     signed(at, "wrong", "other", now);
     signed(at, "expired", "localhost", ["20200101000000Z", "20200201000000Z"]);
+    let soon = boothds::clock::Clock::System.now() + jiff::SignedDuration::from_hours(10 * 24);
+    signed(at, "expiring", "localhost", [now[0], &soon.strftime("%Y%m%d%H%M%SZ").to_string()]);
+    signed(at, "not-yet", "localhost", ["20480101000000Z", now[1]]);
     folder
 }
 

@@ -1,6 +1,7 @@
 //! Everything that the dashboard needs to know, from flags, environment and files: at the start, and again at each
 //! reload. Nobody is asked but the command that prints a key.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,10 +12,12 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
 use crate::cli::resolve::Resolved;
 use crate::cli::stores::Place;
+use crate::clock::Clock;
 use crate::dashboard::{Certificate, Setup, TlsError, Token};
 use crate::manager::PoolSettings;
+use crate::private_file::is_open_to_others;
 use crate::probe::ProbeOptions;
-use crate::settings::{KeySource, Settings};
+use crate::settings::{KeySource, Settings, Sourced};
 use crate::url::masked;
 
 /// What was read, and where it stands.
@@ -32,11 +35,13 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
     let mut sources = Sources::of_settings(global);
     let resolved = Resolved::new(global, Vec::new(), output)?;
     let settings = &resolved.settings;
-    sources.add(key_files(settings));
+    let files = key_files(settings);
+    sources.add(files.iter().map(|(path, _)| path.clone()));
     let database = resolved.database_url()?.value.clone();
     let place = Place::new(&resolved)?;
     let token = token(&resolved)?;
-    if token.is_none() && !args.listen.ip().is_loopback() {
+    // `::ffff:127.0.0.1` is 127.0.0.1.
+    if token.is_none() && !args.listen.ip().to_canonical().is_loopback() {
         let what = format!("{} can be reached from other machines, and no token is set", args.listen);
         return Err(CliError::settings(what).hint(
             "set BOOTHDS_SERVE_TOKEN or BOOTHDS_SERVE_TOKEN_FILE, for example to what `openssl rand -hex 32` prints; \
@@ -67,18 +72,28 @@ pub(super) fn load(args: &ServeArgs, global: &GlobalArgs, output: &mut Output) -
         pool: PoolSettings::from_settings(settings),
         token,
     };
+    // What cannot be read is tried again and again, and warned of nothing meanwhile.
+    for (path, holds) in &files {
+        warn_if_open(path, holds, output);
+    }
     let database = settings.database_url.as_ref().map(|url| masked(url.value.expose())).unwrap_or_default();
     Ok(Loaded { setup, certificate, database, sources })
 }
 
-/// The files of keys and token that the settings name.
-fn key_files(settings: &Settings) -> Vec<PathBuf> {
-    let named = [&settings.encryption_key, &settings.previous_keys, &settings.serve_token];
-    let files = named.into_iter().flatten().filter_map(|source| match &source.value {
-        KeySource::Files(files) => Some(files.clone()),
-        KeySource::Text(_) | KeySource::Command(_) => None,
-    });
-    files.flatten().collect()
+/// The files of keys and token that the settings name, with what they hold.
+fn key_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
+    let named = [
+        (&settings.encryption_key, "the encryption key"),
+        (&settings.previous_keys, "earlier encryption keys"),
+        (&settings.serve_token, "the token"),
+    ];
+    let mut files = Vec::new();
+    for (source, holds) in named {
+        if let Some(Sourced { value: KeySource::Files(paths), .. }) = source {
+            files.extend(paths.iter().map(|path| (path.clone(), holds)));
+        }
+    }
+    files
 }
 
 fn token(resolved: &Resolved) -> Result<Option<Token>, CliError> {
@@ -92,7 +107,7 @@ fn token(resolved: &Resolved) -> Result<Option<Token>, CliError> {
     Token::new(&text).map(Some).map_err(refused)
 }
 
-/// Reads a certificate and its key, and warns of a key that others may read.
+/// Reads a certificate and its key; warns of one that is not valid, or not for long, and of a key that others can read.
 pub(super) fn certificate_of(
     certificate: &Path,
     key: &Path,
@@ -108,9 +123,23 @@ pub(super) fn certificate_of(
         };
         CliError::of(code, &error).hint(hint)
     })?;
-    if Certificate::is_readable_by_others(key) {
-        let key = key.display();
-        output.warning(&format!("{key} can be read by every user of this machine: chmod o= {key}"));
+    let complaint = match loaded.validity() {
+        Some(validity) => validity.complaint(Clock::System.now()),
+        None => Some("does not say in a readable way how long it is valid".to_owned()),
+    };
+    if let Some(complaint) = complaint {
+        output.warning(&format!("the certificate in {} {complaint}", certificate.display()));
     }
+    warn_if_open(key, "the key of the certificate", output);
     Ok(loaded)
+}
+
+/// Warns of a file that others can read, in the words of `doctor`.
+fn warn_if_open(path: &Path, holds: &str, output: &mut Output) {
+    if let Ok(about) = path.metadata()
+        && is_open_to_others(&about)
+    {
+        let (path, mode) = (path.display(), about.permissions().mode() & 0o777);
+        output.warning(&format!("{path}, which holds {holds}, has the mode {mode:04o}: chmod 600 {path}"));
+    }
 }

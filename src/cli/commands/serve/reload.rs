@@ -29,6 +29,8 @@ pub(super) struct Reloading {
     pub(super) sources: Sources,
     /// What failed when it was read last, and how many looks ago.
     failed: Option<(String, u32)>,
+    /// Whether there is a certificate that was not read yet. Settings that cannot be read must not let it expire.
+    due: bool,
 }
 
 /// What is to be read.
@@ -46,7 +48,7 @@ enum Read {
 
 impl Reloading {
     pub(super) fn new(args: &ServeArgs, global: &GlobalArgs, sources: Sources) -> Self {
-        Self { args: args.clone(), global: global.clone(), sources, failed: None }
+        Self { args: args.clone(), global: global.clone(), sources, failed: None, due: false }
     }
 
     /// Goes on until its task is ended.
@@ -90,7 +92,8 @@ impl Reloading {
                 *looks += 1;
             }
             let again = this.failed.as_ref().is_some_and(|(_, looks)| *looks >= RETRY);
-            let wanted = match (changed.settings || again, changed.tls) {
+            this.due |= changed.tls;
+            let wanted = match (changed.settings || again, this.due) {
                 (true, _) => Some(Wanted::Everything),
                 (false, true) => Some(Wanted::Certificate),
                 (false, false) => None,
@@ -110,18 +113,18 @@ impl Reloading {
         match read {
             // A file that is away for a moment must not let everybody in.
             Ok(Read::Everything(loaded)) if loaded.setup.token.is_none() && dashboard.has_token() => {
-                dashboard.reloaded(false);
                 let what = "no token is set any more, and this service began with one";
-                this.complain(&CliError::settings(what).hint("to serve without a token, start it anew"));
+                let error = CliError::settings(what).hint("to serve without a token, start it anew");
+                this.complain(&error, dashboard);
             }
             Ok(Read::Everything(loaded)) => {
                 let Loaded { setup, certificate, database, sources } = *loaded;
-                (this.sources, this.failed) = (sources, None);
+                (this.sources, this.failed, this.due) = (sources, None, false);
                 dashboard.apply(setup.clone()).await;
                 if let Some(certificate) = certificate {
                     dashboard.renew(certificate);
                 }
-                dashboard.reloaded(true);
+                dashboard.reloaded();
                 // Said when it is so.
                 tracing::info!(
                     application_database = %database,
@@ -133,22 +136,29 @@ impl Reloading {
                 );
             }
             Ok(Read::Certificate(certificate)) => {
+                this.due = false;
                 dashboard.renew(certificate);
-                dashboard.reloaded(true);
                 tracing::info!("the certificate was read anew");
+                match &mut this.failed {
+                    None => dashboard.reloaded(),
+                    // It may have been what was wrong: the next look tries everything.
+                    Some((_, looks)) => *looks = RETRY,
+                }
             }
             Err(error) => {
-                dashboard.reloaded(false);
-                this.complain(&error);
+                // After everything the certificate is tried alone; after that its next change is waited for.
+                this.due &= matches!(wanted, Wanted::Everything);
+                this.complain(&error, dashboard);
             }
         }
         Some(this)
     }
 
-    /// Says what is wrong, once.
-    fn complain(&mut self, error: &CliError) {
+    /// Says what is wrong: once in the log, and on the page until it is mended.
+    fn complain(&mut self, error: &CliError, dashboard: &Dashboard) {
         let text = [&error.message].into_iter().chain(&error.causes).cloned().collect::<Vec<_>>().join(": ");
         let hint = error.hint.as_deref().unwrap_or_default();
+        dashboard.not_reloaded(&text, hint);
         if self.failed.as_ref().is_none_or(|(before, _)| *before != text) {
             tracing::error!(hint, "what was read before stays in force: {text}");
         }
@@ -171,6 +181,7 @@ impl Reloading {
             global: self.global.clone(),
             sources: self.sources.clone(),
             failed: self.failed.clone(),
+            due: self.due,
         }
     }
 }
