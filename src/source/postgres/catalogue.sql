@@ -17,9 +17,21 @@ SELECT 'who' AS document, pg_catalog.json_build_array(pg_catalog.json_build_arra
   pg_catalog.set_config('boothds.scope', pg_catalog.concat('{', pg_catalog.current_setting('boothds.table'), '}'), true),
 --]
 --[catalogue
-  -- Before PostgreSQL 16 every member may switch.
-  pg_catalog.set_config('boothds.switch', CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+  -- Before PostgreSQL 16 every member may switch. Since then it takes a membership WITH SET; but who administers a role can
+  -- give itself that, so of such a login every membership counts.
+  pg_catalog.set_config('boothds.set', CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4
     OPERATOR(pg_catalog.>=) 160000 THEN 'SET' ELSE 'MEMBER' END, true),
+  pg_catalog.set_config('boothds.switch', CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+    OPERATOR(pg_catalog.>=) 160000 AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.admin_option
+--]
+--[catalogue anon
+      AND pg_catalog.pg_has_role(session_user, m.member, 'MEMBER')
+--]
+--[catalogue service
+      AND pg_catalog.pg_has_role(pg_catalog.to_regrole(pg_catalog.quote_ident($LOGIN))::pg_catalog.oid, m.member, 'MEMBER')
+--]
+--[catalogue
+    ) THEN 'SET' ELSE 'MEMBER' END, true),
 --]
   pg_catalog.set_config('search_path', 'pg_catalog', true);
 --[catalogue wide
@@ -62,7 +74,7 @@ SELECT 'actors' AS document, json_agg(x)::text, set_config('boothds.actors', arr
     -- pg_read_server_files, pg_write_server_files, pg_execute_server_program.
     rolcreaterole OR rolreplication OR pg_has_role(oid, 4569::oid, 'MEMBER') OR pg_has_role(oid, 4570::oid, 'MEMBER')
       OR pg_has_role(oid, 4571::oid, 'MEMBER') AS powers,
-    rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.switch')) AS settable,
+    rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.set')) AS settable,
 --]
 --[catalogue anon
     true AS switch
