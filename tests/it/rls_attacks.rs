@@ -193,9 +193,9 @@ fn definers() -> Vec<Case> {
             sql("setof uuid", "select x.tenant_id from other.accounts x union select y.tenant_id from other.\"accounts\" y"),
             "create function g() returns setof uuid language sql stable security definer set search_path = other, pg_catalog
                as 'select tenant_id from accounts';"), false),
-        defined("definer-of-this-schema", &format!("create schema other; create table other.accounts (id bigint, tenant_id uuid);
+        defined("definer-of-this-schema", "create schema other; create table other.accounts (id bigint, tenant_id uuid);
             create function other.g() returns setof uuid language sql stable security definer set search_path = other
-               as 'select tenant_id from public.accounts'; grant usage on schema other to public;"), true),
+               as 'select tenant_id from public.accounts'; grant usage on schema other to public;", true),
         defined("definer-by-its-path", &sql("setof uuid", "select tenant_id from accounts").replace("definer as", "definer set search_path = 'public', pg_temp as"), true),
         defined("definer-by-the-users-path", &sql("setof uuid", "select tenant_id from accounts").replace("definer as", "definer set search_path = \"$user\", public as"), true),
         defined("invoker-table", "create function f() returns table (a bigint, b uuid) language sql stable as 'select id, tenant_id from accounts';", false),
