@@ -131,19 +131,9 @@ impl Credential {
 }
 
 impl Claims {
-    /// Reads the payload of a JWT; `None` when the text has not the form of one.
+    /// The claims of a JWT; `None` when the text has not the form of one.
     fn of_jwt(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        let (Some(head), Some(payload), Some(_signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return None;
-        };
-        if !head.starts_with("eyJ") || payload.len() > PAYLOAD_LIMIT {
-            return None;
-        }
-        let payload = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(payload.trim_end_matches('=')).ok()?;
-        let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&payload).ok()?;
+        let claims = payload(text)?;
         let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
         // RFC 7519: a NumericDate may have a fraction.
         let moment = |name: &str| {
@@ -160,6 +150,29 @@ impl Claims {
             expires_at: moment("exp"),
         })
     }
+}
+
+/// Whether a key is a JWT with a claim at one of these dotted paths, whatever it says.
+#[must_use]
+pub fn has_claim(key: &Secret, paths: &[String]) -> bool {
+    let Some(claims) = payload(key.expose()).map(serde_json::Value::Object) else { return false };
+    let at = |path: &String| path.split('.').try_fold(&claims, |place, part| place.get(part));
+    paths.iter().filter_map(at).any(|claim| !claim.is_null())
+}
+
+/// The payload of a JWT.
+fn payload(text: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let mut parts = text.split('.');
+    let (Some(head), Some(payload), Some(_signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    if !head.starts_with("eyJ") || payload.len() > PAYLOAD_LIMIT {
+        return None;
+    }
+    let payload = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&payload).ok()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked in the line before")]
@@ -189,6 +202,15 @@ mod tests {
         ] {
             assert_eq!(Credential::of(&Secret::new(text.to_owned())).kind(), kind, "{text}");
         }
+    }
+
+    #[test]
+    fn a_claim_is_found_where_its_path_says() {
+        let paths = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>();
+        let key = jwt(r#"{"role":"anon","app_metadata":{"tenant_id":"7"},"tenant_id":null}"#);
+        assert!(has_claim(&key, &paths(&["tenant_id", "app_metadata.tenant_id"])));
+        assert!(!has_claim(&key, &paths(&["tenant_id", "user_metadata.tenant_id", "role.tenant_id"])));
+        assert!(!has_claim(&Secret::new("sb_publishable_x".to_owned()), &paths(&["tenant_id"])));
     }
 
     #[test]

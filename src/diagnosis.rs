@@ -173,7 +173,8 @@ pub fn sql_state(code: &str, text: &str) -> FailureClass {
         // Not a uuid; not a number; out of its range; no operator between the column and a text.
         "22P02" | "22003" | "22007" | "42883" => FailureClass::TenantIdType,
         "22023" if says(&["role"]) => FailureClass::Role,
-        "57014" => FailureClass::Timeout,
+        // A statement; a whole transaction (PostgreSQL 17 and newer).
+        "57014" | "25P04" => FailureClass::Timeout,
         // Shutting down, crashed, starting up; out of resources; a broken connection behind PostgREST.
         "57P01" | "57P02" | "57P03" => FailureClass::DatabaseDown,
         _ if code.starts_with("53") || code.starts_with("08") && code != "08P01" => {

@@ -66,11 +66,13 @@ fn postgres(table: &Table) -> Vec<Step> {
         steps.push(match table.unfit_ids {
             0 => (
                 "rows are told apart by their id when keys are rotated".to_owned(),
-                once(
-                    &format!("ALTER TABLE {name} ADD CONSTRAINT tenants_id_pkey PRIMARY KEY (id)"),
-                    &format!("ALTER TABLE {name} ADD CONSTRAINT tenants_id_key UNIQUE (id), ALTER COLUMN id SET NOT NULL"),
-                    name,
-                ),
+                // By itself: a constraint that is NOT VALID (since PostgreSQL 18) is validated by it.
+                format!("ALTER TABLE {name} ALTER COLUMN id SET NOT NULL;\n")
+                    + &once(
+                        &format!("ALTER TABLE {name} ADD CONSTRAINT tenants_id_pkey PRIMARY KEY (id)"),
+                        &format!("ALTER TABLE {name} ADD CONSTRAINT tenants_id_key UNIQUE (id)"),
+                        name,
+                    ),
             ),
             rows => (format!("id cannot be a primary key: {rows} rows have no id, or one that others have; correct them"), String::new()),
         });

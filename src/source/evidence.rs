@@ -252,6 +252,12 @@ pub enum RestSeen {
     Nothing,
     /// A row with a tenant's id.
     Row,
+    /// With an anon key that names a tenant in its claims: a row of another tenant than ours.
+    Foreign,
+    /// With such a key: a row of ours, and none of another.
+    Own,
+    /// With such a key: a row whose tenant column may not be read.
+    Untold,
     /// A row whose tenant column is null, which is nobody's.
     Shared,
     /// No permission on the table.

@@ -9,7 +9,7 @@ use reqwest::header::{
 
 use super::evidence::{RestSeen, RestSight};
 use super::{Answer, Question};
-use crate::credential::CredentialKind;
+use crate::credential::{CredentialKind, has_claim};
 use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
 use crate::sanitize::message;
@@ -122,20 +122,11 @@ impl Project<'_> {
         }
     }
 
-    /// Asks what the key sees: with the anon key one request, with the service key one or two.
+    /// Asks what the key sees: one request or two.
     pub(super) async fn look(&self, role: Role, question: &Question, answer: &Answer) -> RestSight {
         let column = question.tenant_column.as_str();
-        let any = [("select", column), ("limit", "1")];
         if role == Role::Anon {
-            let planned = (PREFER, HeaderValue::from_static("count=planned"));
-            return match self.get_with(question, &any, Some(planned)).await {
-                Ok(reply) => RestSight {
-                    seen: self.shown(question, &reply),
-                    expected: total(&reply.headers),
-                    ..RestSight::default()
-                },
-                Err(failure) => RestSight { seen: failed(&failure), ..RestSight::default() },
-            };
+            return self.look_as_anon(question, answer).await;
         }
         let others = format!("neq.{}", question.tenant_id);
         let seen = self.seen(question, &[("select", column), (column, &others), ("limit", "1")]).await;
@@ -146,6 +137,39 @@ impl Project<'_> {
             sight.application = Some(seen == RestSeen::Row);
         }
         sight
+    }
+
+    /// A row of any tenant. Where the tenant column may not be read and the id may, a row of somebody's; and where the key
+    /// names a tenant by itself, one of another than ours.
+    async fn look_as_anon(&self, question: &Question, answer: &Answer) -> RestSight {
+        let column = question.tenant_column.as_str();
+        let planned = || Some((PREFER, HeaderValue::from_static("count=planned")));
+        let mut reply = self.get_with(question, &[("select", column), ("limit", "1")], planned()).await;
+        let refused = |reply: &Reply| self.shown(question, reply) == RestSeen::Refused;
+        // The plain question has read the id.
+        let reads_id = answer.rows.is_some();
+        let hides_tenants = reads_id && reply.as_ref().is_ok_and(refused);
+        if hides_tenants {
+            reply = self.get_with(question, &[("select", "id"), ("limit", "1")], planned()).await;
+        }
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(failure) => return RestSight { seen: failed(&failure), ..RestSight::default() },
+        };
+        let mut seen = self.shown(question, &reply);
+        if seen == RestSeen::Row && has_claim(self.key, &question.claims) {
+            seen = if hides_tenants {
+                RestSeen::Untold
+            } else {
+                let others = format!("neq.{}", question.tenant_id);
+                match self.seen(question, &[("select", column), (column, &others), ("limit", "1")]).await {
+                    RestSeen::Nothing => RestSeen::Own,
+                    RestSeen::Row => RestSeen::Foreign,
+                    other => other,
+                }
+            };
+        }
+        RestSight { seen, expected: total(&reply.headers), ..RestSight::default() }
     }
 
     async fn seen(&self, question: &Question, query: &[(&str, &str)]) -> RestSeen {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::fixture::{World, codes, result, seal};
 use crate::support::fleet::TenantRow;
-use crate::support::postgres::PrivateCluster;
+use crate::support::postgres::{PrivateCluster, Release};
 
 /// The tenant that is tested, and another one.
 pub const A: &str = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -304,32 +304,53 @@ fn rows() -> Vec<Case> {
 }
 
 pub fn cluster() -> PrivateCluster {
-    let cluster = PrivateCluster::new().started();
+    cluster_of(Release::Debian)
+}
+
+pub fn cluster_of(release: Release) -> PrivateCluster {
+    let cluster = PrivateCluster::of(release).started();
     cluster.psql("postgres", ROLES);
     cluster
 }
 
 /// Adds a tenant whose data source is a database of its own.
 fn add(world: &World, cluster: &PrivateCluster, name: &str, sql: &str, login: &str, id: &str) {
-    let database = cluster.create_database("truth");
-    cluster.psql(&database, &format!("{HOUSE}{sql}"));
-    let row = TenantRow::new(name)
-        .data_source(&cluster.url(&database), &seal(&cluster.url_as(login, &database)), &seal("x"))
-        .tenant_id_in_data_source(id);
-    world.database.insert(row);
+    add_all(world, cluster, &[(name, sql, login, id)]);
+}
+
+/// Adds tenants whose data sources are databases of their own: name, SQL, login of the anon side, mapped id. All that is
+/// asked of each server goes with one run of `psql`.
+fn add_all(world: &World, cluster: &PrivateCluster, tenants: &[(&str, &str, &str, &str)]) {
+    let (mut script, mut rows) = (String::new(), Vec::new());
+    for (number, (name, sql, login, id)) in tenants.iter().enumerate() {
+        let database = format!("truth_{number}_{}", name.replace('-', "_"));
+        script += &format!(
+            "\\connect postgres\ncreate database {database};\n\\connect {database}\n{HOUSE}\n{sql};\n"
+        );
+        let (url, anon) = (cluster.url(&database), cluster.url_as(login, &database));
+        let row = TenantRow::new(name).data_source(&url, &seal(&anon), &seal("x"));
+        rows.push(row.tenant_id_in_data_source(*id));
+    }
+    cluster.psql("postgres", &script);
+    world.database.insert_all(&rows);
+}
+
+pub fn truths() -> impl Iterator<Item = Case> {
+    policies().into_iter().chain(roles()).chain(rows())
 }
 
 #[test]
 fn the_truth_table_of_postgresql() {
-    check(&policies().into_iter().chain(roles()).chain(rows()).collect::<Vec<_>>());
+    check(Release::Debian, "", &truths().collect::<Vec<_>>());
 }
 
-/// Holds a table of cases against the tool, each in a database of its own.
-pub fn check(cases: &[Case]) {
-    let (world, cluster) = (World::postgres(), cluster());
-    for case in cases {
-        add(&world, &cluster, case.name, &case.sql, case.login, A);
-    }
+/// Holds a table of cases against the tool, each in a database of its own on a server of this release, which has
+/// further roles.
+pub fn check(release: Release, roles: &str, cases: &[Case]) {
+    let (world, cluster) = (World::postgres(), cluster_of(release));
+    cluster.psql("postgres", roles);
+    let tenants = cases.iter().map(|case| (case.name, case.sql.as_str(), case.login, A));
+    add_all(&world, &cluster, &tenants.collect::<Vec<_>>());
     let document = world.test_all(&["--timeout", "6s", "--fail-on", "never"]);
     let mut wrong = Vec::new();
     for case in cases {
@@ -390,6 +411,51 @@ fn everything_within_reach_is_looked_at_when_all_is_asked_for() {
     assert!(has("rls.materialized-view public.sums, as `anon`"), "{findings:?}");
     assert!(has("rls.definer-function public.peek(), as `anon`"), "{findings:?}");
     assert!(!findings.iter().any(|one| one.contains("kept") || one.contains("public.other")), "{findings:?}");
+}
+
+#[test]
+fn what_is_left_out_of_a_long_list_of_functions_is_said() {
+    let (world, cluster) = (World::postgres(), cluster());
+    let many = |returns: &str, body: &str, count: u32| {
+        format!(
+            "do $do$ begin for n in 1..{count} loop execute format('create function %I() returns {returns} language sql stable
+               security definer as $$ {body} $$', 'f' || n); end loop; end $do$;"
+        )
+    };
+    let reads = "select tenant_id from accounts";
+    for (name, more) in [
+        ("full", many("setof uuid", reads, 100)),
+        ("over", many("setof uuid", reads, 101)),
+        ("harmless", many("bigint", "select 1::bigint", 101)),
+        // The one that anybody may call is not among those that are listed.
+        ("hidden", many("setof uuid", reads, 101) + "revoke execute on all functions in schema public from public;
+            grant execute on all functions in schema public to anon; revoke execute on function f99() from anon;
+            grant execute on function f99() to authenticated;"),
+    ] {
+        add(&world, &cluster, name, &format!("{ON}{TENANT}{more}"), "visitor", A);
+    }
+    let judged = |name: &str, scope: &str| {
+        let document = world.test_all(&["--rls", scope, "--fail-on", "never"]);
+        let result = result(&document, name).clone();
+        let cut = "more than 100 functions run with their owner's rights; the others are not listed";
+        let findings = result["findings"].as_array().unwrap();
+        let count = findings
+            .iter()
+            .filter(|one| one["code"] == "rls.definer-function" && one["message"] != cut)
+            .count();
+        (result["rls"].clone(), count, findings.iter().any(|one| one["message"] == cut))
+    };
+    // Each for both audiences and for the login.
+    let (rls, count, cut) = judged("full", "table");
+    assert_eq!((&rls["state"], count, cut), (&U.into(), 300, false), "{rls}");
+    let (rls, count, cut) = judged("over", "table");
+    assert_eq!((&rls["state"], count, cut), (&U.into(), 300, true), "{rls}");
+    let (rls, count, cut) = judged("harmless", "all");
+    assert_eq!((&rls["state"], count, cut), (&E.into(), 300, true), "{rls}");
+    let (rls, _, cut) = judged("hidden", "table");
+    assert_eq!((&rls["authenticated"], cut), (&U.into(), true), "{rls}");
+    let detail = rls["detail"].as_str().unwrap();
+    assert!(detail.contains("more than 100 functions may return rows"), "{rls}");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use crate::fixture::{World, codes, result, seal};
 use crate::support::fleet::TenantRow;
 use crate::support::gateway::{Gateway, PUBLISHABLE_KEY, SECRET_KEY};
 use crate::support::postgres::cluster;
-use crate::support::postgrest::{PostgRest, TENANT_A, TENANT_B, anon_key, service_key, supabase_database};
+use crate::support::postgrest::{
+    PostgRest, TENANT_A, TENANT_B, anon_key, jwt, key_claims, service_key, supabase_database,
+};
 
 const E: &str = "enforced";
 const X: &str = "exposed";
@@ -87,7 +89,39 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         &[],
     ),
     ("no_grant", "revoke all on T from anon", U, &[]),
-    ("column_grant", "revoke all on T from anon; grant select (id) on T to anon", U, &[]),
+    // Whose the rows are that it sees without the tenant column, nobody is told: it names no tenant, so any is too many.
+    ("column_grant", "revoke all on T from anon; grant select (id) on T to anon", X, VISIBLE),
+    (
+        "column_grant_true",
+        "revoke all on T from anon; grant select (id) on T to anon; alter table T enable row level security; create policy p on T using (true)",
+        X,
+        VISIBLE,
+    ),
+    (
+        "column_grant_shut",
+        "revoke all on T from anon; grant select (id) on T to anon; alter table T enable row level security",
+        E,
+        &[],
+    ),
+    (
+        "column_grant_claim",
+        "revoke all on T from anon; grant select (id) on T to anon; alter table T enable row level security; create policy p on T using (CLAIM)",
+        U,
+        &[],
+    ),
+    (
+        "column_grant_tenant",
+        "revoke all on T from anon; grant select (tenant_id) on T to anon; alter table T enable row level security; create policy p on T using (true)",
+        X,
+        VISIBLE,
+    ),
+    // Neither the id nor the tenant column: which other column there is, is not known.
+    (
+        "column_grant_other",
+        "alter table T add name text; revoke all on T from anon; grant select (name) on T to anon",
+        U,
+        &[],
+    ),
     (
         "forced",
         "alter table T enable row level security; alter table T force row level security; create policy p on T to authenticated using (CLAIM)",
@@ -134,19 +168,24 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     ),
 ];
 
+/// Makes a table with a row of either tenant, and does this to it.
+fn make(database: &str, table: &str, sql: &str) {
+    let make = format!(
+        "create table {table} (id bigint generated always as identity, tenant_id uuid);
+         insert into {table} (tenant_id) values ('{TENANT_A}'), ('{TENANT_B}'); {};",
+        sql.replace(" T ", &format!(" {table} "))
+            .replace(" T;", &format!(" {table};"))
+            .replace("CLAIM", "tenant_id = (auth.jwt() ->> 'tenant_id')::uuid")
+            .replace("TENANT_A", TENANT_A)
+    );
+    cluster().psql(database, &make);
+}
+
 #[test]
 fn the_truth_table_of_rest() {
     let database = supabase_database(cluster(), "rest_truth");
     for (table, sql, ..) in CASES {
-        let make = format!(
-            "create table {table} (id bigint generated always as identity, tenant_id uuid);
-             insert into {table} (tenant_id) values ('{TENANT_A}'), ('{TENANT_B}'); {};",
-            sql.replace(" T ", &format!(" {table} "))
-                .replace(" T;", &format!(" {table};"))
-                .replace("CLAIM", "tenant_id = (auth.jwt() ->> 'tenant_id')::uuid")
-                .replace("TENANT_A", TENANT_A)
-        );
-        cluster().psql(&database, &make);
+        make(&database, table, sql);
     }
     let rest = PostgRest::start(cluster(), &database);
     let gateway = Gateway::start(Some(rest.port()));
@@ -168,6 +207,67 @@ fn the_truth_table_of_rest() {
             let sound = rls["authenticated"] == "untested" && rls["state"] == rls["anon"];
             if rls["anon"] != *state || found != expected || !sound {
                 wrong.push(format!("{tenant} {table}: {found:?} {rls}, not {state} {expected:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Table, what is done to it, and the states with a key that names this tenant, and with one that names the other.
+const NAMED: &[(&str, &str, [&str; 2])] = &[
+    // The rows of the tenant that the key names are its own; that there are no others to be seen is not shown.
+    ("named_claim", "create policy p on T using (CLAIM)", [U, X]),
+    (
+        "named_app",
+        "create policy p on T using (tenant_id = (auth.jwt() -> 'app_metadata' ->> 'tenant_id')::uuid)",
+        [U, X],
+    ),
+    ("named_true", "create policy p on T using (true)", [X, X]),
+    ("named_or", "create policy p on T using (CLAIM or tenant_id <> 'TENANT_A')", [X, X]),
+    ("named_own", "create policy p on T using (tenant_id = 'TENANT_A')", [U, U]),
+    ("named_signed_in", "create policy p on T to authenticated using (true)", [E, E]),
+    ("named_none", "", [E, E]),
+    (
+        "named_nobodys",
+        "update T set tenant_id = null; create policy p on T using (tenant_id is null)",
+        [U, U],
+    ),
+    (
+        "named_alone",
+        "delete from T where tenant_id <> 'TENANT_A'; create policy p on T using (CLAIM)",
+        [U, U],
+    ),
+    (
+        "named_unreadable",
+        "revoke all on T from anon; grant select (id) on T to anon; create policy p on T using (CLAIM)",
+        [U, U],
+    ),
+];
+
+#[test]
+fn an_anon_key_that_names_a_tenant_is_not_exposed_by_that_tenants_rows_and_is_by_any_others() {
+    let database = supabase_database(cluster(), "rest_named");
+    for (table, sql, ..) in NAMED {
+        make(&database, table, &format!("alter table T enable row level security; {sql}"));
+    }
+    let rest = PostgRest::start(cluster(), &database);
+    let gateway = Gateway::start(Some(rest.port()));
+    let world = World::postgres();
+    for (tenant, names) in [("own", TENANT_A), ("other", TENANT_B)] {
+        let mut claims = key_claims("anon");
+        claims["tenant_id"] = names.into();
+        claims["app_metadata"] = serde_json::json!({"tenant_id": names});
+        let row = TenantRow::new(tenant);
+        let row = row.data_source(&gateway.base_url(), &seal(&jwt(&claims)), &seal(&service_key()));
+        world.database.insert(row.tenant_id_in_data_source(TENANT_A));
+    }
+    let mut wrong = Vec::new();
+    for (table, _, states) in NAMED {
+        let document = world.test_all(&["--fail-on", "never", "--probe-table", *table]);
+        for (tenant, state) in ["own", "other"].into_iter().zip(states) {
+            let rls = &result(&document, tenant)["rls"];
+            if rls["anon"] != *state {
+                wrong.push(format!("{tenant} {table}: {rls}, not {state}"));
             }
         }
     }

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod fleet;
 mod kills;
+mod newest;
 mod on_a_terminal;
 mod outcome;
 mod runbook;

@@ -23,18 +23,21 @@ const SERVER: &str = "SELECT current_setting('server_version'), current_setting(
 const CLOCK: &str = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint::text";
 
 /// One row, or none without the table. A constraint under another name counts, and so does a unique index on the
-/// subdomain in lower case.
+/// subdomain in lower case; one that is `NOT ENFORCED` (since PostgreSQL 18) does not, and neither does a `NOT NULL` that
+/// is `NOT VALID`.
 const TABLE: &str = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text, \
      row_security_active(c.oid)::text, \
      EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' \
-       AND NOT a.attisdropped AND a.attnotnull WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid \
-       AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)::text, \
+       AND NOT a.attisdropped AND a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid \
+         AND k.contype = 'n' AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]) \
+       WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)::text, \
      EXISTS (SELECT FROM pg_index i LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] \
        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 \
        AND (a.attname = 'subdomain' \
          OR i.indkey[0] = 0 AND pg_get_indexdef(i.indexrelid, 1, true) ~* '^lower\\(\\(?subdomain'))::text, \
      (SELECT concat_ws('|', k.convalidated::text, k.conname) FROM pg_constraint k WHERE k.conrelid = c.oid \
-       AND k.contype = 'c' AND pg_get_constraintdef(k.oid) LIKE '%data_source_url%' \
+       AND k.contype = 'c' AND pg_get_constraintdef(k.oid) NOT LIKE '%NOT ENFORCED' \
+       AND pg_get_constraintdef(k.oid) LIKE '%data_source_url%' \
        AND pg_get_constraintdef(k.oid) LIKE '%data_source_anon_key%' \
        AND pg_get_constraintdef(k.oid) LIKE '%data_source_service_key%' \
        ORDER BY k.conname = 'check_data_source_complete' DESC LIMIT 1) \

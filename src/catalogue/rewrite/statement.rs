@@ -96,7 +96,8 @@ impl Table {
     /// One row: name, kind, type of the id, whether ids are unique and never null, whether there are tables below.
     pub(super) const LOOK: &'static str = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
          c.relkind::text, format_type(a.atttypid, a.atttypmod), \
-         (a.attnotnull AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
+         (a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' \
+         AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]) AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
          AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 \
          AND i.indkey[0] = a.attnum))::text, EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)::text \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \

@@ -8,7 +8,7 @@ use super::catalogue::{ByCatalogue, Noted, by_catalogue, bypasses};
 use super::policies::Policies;
 use super::reach::Reach;
 use super::{Learnt, Verdict, facts, found};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureClass};
 use crate::finding::{Finding, FindingCode};
 use crate::probe::report::RlsState;
 use crate::sanitize::printable;
@@ -79,9 +79,11 @@ fn elsewhere(service: &Facts, anon: &Facts) -> Option<Verdict> {
 }
 
 fn not_asked(failure: &Failure) -> Verdict {
-    Verdict::unknown(format!(
-        "the catalogue could not be asked ({failure}); a longer --timeout may settle it"
-    ))
+    let settles = match failure.class {
+        FailureClass::Timeout => "a longer --timeout may settle it",
+        _ => "mending that would settle it",
+    };
+    Verdict::unknown(format!("the catalogue could not be asked ({failure}); {settles}"))
 }
 
 /// What one login learnt.

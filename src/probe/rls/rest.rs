@@ -1,6 +1,7 @@
 //! The judgement over REST, where no catalogue can be read: by sight, and by what the server's planner expects.
 //!
-//! The anon key names no tenant, so any tenant's row that it sees is exposed. That it sees none of the rows that the
+//! The anon key names no tenant, so any tenant's row that it sees is exposed; one that does name a tenant in its claims is
+//! exposed by the rows of others. That it sees none of the rows that the
 //! service key sees says how things are now, with this request: a policy that goes by a flag, the time or a header may
 //! let through tomorrow, or with a header, what it holds back today. So it does not establish `enforced`. What does is
 //! that the planner, asked for its estimate (`Prefer: count=planned`), expects no row at all: it expects one at least
@@ -25,17 +26,19 @@ pub(super) fn judge(
     if let Some(service) = service {
         mapping(service, findings);
     }
+    let mut code = FindingCode::RlsVisibleWithoutClaims;
     let anon = match sight(anon) {
         None => Verdict::untested("the anon key was not tested"),
         Some(Err(why)) => Verdict::unknown(why),
-        Some(Ok(anon)) => verdict(service, anon),
+        Some(Ok(sight)) => {
+            if sight.seen == RestSeen::Foreign {
+                code = FindingCode::RlsForeignVisible;
+            }
+            verdict(service, sight)
+        }
     };
     if anon.state == RlsState::Exposed {
-        found(
-            findings,
-            FindingCode::RlsVisibleWithoutClaims,
-            format!("over REST, with the anon key: {}", anon.reason),
-        );
+        found(findings, code, format!("over REST, with the anon key: {}", anon.reason));
     }
     (anon, authenticated)
 }
@@ -56,6 +59,17 @@ fn verdict(service: Option<&RestSight>, anon: &RestSight) -> Verdict {
         ),
         RestSeen::Shared => Verdict::unknown(
             "a row without a tenant is visible with the anon key; whether others are, REST does not tell",
+        ),
+        RestSeen::Foreign => {
+            Verdict::new(RlsState::Exposed, "a row of another tenant is visible with the anon key")
+        }
+        RestSeen::Untold => Verdict::unknown(
+            "a row is visible with the anon key, which names a tenant in its claims, and whose it is cannot be told; GRANT \
+             SELECT on the tenant column to settle it",
+        ),
+        RestSeen::Own => Verdict::unknown(
+            "the anon key names a tenant in its claims, and sees this one's rows and none of another; what the policies let \
+             through with another key, REST does not tell: a postgres:// data source would settle it",
         ),
         RestSeen::Refused => Verdict::unknown(
             "the anon key has no permission on the table; whether row-level security is on as well, REST does not tell: a \

@@ -2,6 +2,7 @@
 
 use super::patient::{Patient, wrong};
 use crate::support::cli::Ran;
+use crate::support::postgres::{Cluster, PrivateCluster, Release, cluster};
 
 fn print_sql(patient: &Patient) -> Ran {
     patient.command("doctor").arg("--print-sql").run().expect_code(0)
@@ -35,11 +36,30 @@ const BREAKS: [&str; 7] = [
      end $$",
 ];
 
+/// What newer ones can do besides: constraints that are there and hold nothing.
+const BREAKS_SINCE_18: [&str; 2] = [
+    "alter table tenants drop constraint if exists check_data_source_complete;
+     alter table tenants add constraint \"all or nothing\" check (
+       num_nulls(data_source_url, data_source_anon_key, data_source_service_key) in (0, 3)) not enforced",
+    "alter table tenants drop constraint if exists tenants_pkey; alter table tenants alter id drop not null;
+     alter table tenants add constraint there not null id not valid; create unique index on tenants (id)",
+];
+
 #[test]
 fn what_is_printed_mends_each_fault_and_all_of_them_and_can_be_run_again() {
-    let all = BREAKS.join(";\n");
-    for breaks in BREAKS.iter().copied().chain([all.as_str()]) {
-        let patient = Patient::postgres();
+    is_mended(cluster(), &BREAKS);
+}
+
+#[test]
+fn the_newest_postgresql_is_mended_too() {
+    let newest = PrivateCluster::of(Release::Eighteen).started();
+    is_mended(&newest, &[BREAKS.as_slice(), &BREAKS_SINCE_18].concat());
+}
+
+fn is_mended(cluster: &Cluster, breaks: &[&str]) {
+    let all = breaks.join(";\n");
+    for breaks in breaks.iter().copied().chain([all.as_str()]) {
+        let patient = Patient::postgres_in(cluster);
         patient.database.execute(breaks);
         let before = patient.doctor(&["--rehearse", "--fail-on", "warning"]).run().expect_code(1);
         let sql = print_sql(&patient).stdout;

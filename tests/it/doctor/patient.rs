@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::fixture::{KEY, seal};
 use crate::support::cli::Cli;
 use crate::support::fleet::{ApplicationDatabase, TenantRow, sqlite_source};
-use crate::support::postgres::cluster;
+use crate::support::postgres::{Cluster, cluster};
 use crate::support::scratch;
 
 /// An application database with two tenants, the files of their data, and a state store.
@@ -22,14 +22,19 @@ pub struct Patient {
 impl Patient {
     /// On the shared PostgreSQL server.
     pub fn postgres() -> Self {
-        let database = ApplicationDatabase::postgres();
+        Self::postgres_in(cluster())
+    }
+
+    /// On this one.
+    pub fn postgres_in(cluster: &Cluster) -> Self {
+        let database = ApplicationDatabase::postgres_in(cluster);
         let role = format!("doctor_{}", rand::random::<u32>());
         database.execute(&format!(
             "create role {role} login; grant usage, create on schema public to {role};
              alter table tenants owner to {role}; alter table audit_log owner to {role};
              alter function audit_data_source_changes() owner to {role}"
         ));
-        let url = cluster().url_as(&role, database.database());
+        let url = cluster.url_as(&role, database.database());
         Self::with(database, url, role, scratch::folder("patient"))
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Tests share the cluster's roles and settings: what a test changes there belongs in a [`PrivateCluster`].
 
+mod release;
 mod template;
 
 use std::fs::{self, File};
@@ -20,11 +21,13 @@ use super::certificates;
 use super::process::{self, Child, Signal, User};
 use super::scratch;
 
+pub use release::Release;
+
 /// The cluster of this process, started on first use.
 pub fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
-        let cluster = Cluster::new();
+        let cluster = Cluster::new(Release::Debian);
         cluster.start();
         cluster
     })
@@ -32,6 +35,7 @@ pub fn cluster() -> &'static Cluster {
 
 /// A PostgreSQL server of our own.
 pub struct Cluster {
+    release: Release,
     folder: TempDir,
     port: u16,
     settings: Vec<(String, String)>,
@@ -39,10 +43,10 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    fn new() -> Self {
+    fn new(release: Release) -> Self {
         let folder = scratch::server_folder("pg");
-        template::copy_to(&folder.path().join("data"));
-        Self { folder, port: process::free_port(), settings: Vec::new(), server: Mutex::new(None) }
+        template::copy_to(&folder.path().join("data"), release);
+        Self { release, folder, port: process::free_port(), settings: Vec::new(), server: Mutex::new(None) }
     }
 
     /// The TCP port on 127.0.0.1, the same after a restart.
@@ -107,7 +111,7 @@ impl Cluster {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log"));
         let log = log.expect("open the log of a cluster");
         // SIGQUIT ends all of its processes at once and without a checkpoint.
-        let mut command = process::command(process::find("postgres"), Signal::QUIT, User::Server);
+        let mut command = process::command(self.release.program("postgres"), Signal::QUIT, User::Server);
         command.arg("-D").arg(&data).args(["-p", &self.port.to_string(), "-k"]).arg(self.folder.path());
         for (name, value) in &self.settings {
             command.arg(format!("--{name}={value}"));
@@ -134,7 +138,12 @@ pub struct PrivateCluster(Cluster);
 impl PrivateCluster {
     /// A cluster that is not running yet.
     pub fn new() -> Self {
-        Self(Cluster::new())
+        Self::of(Release::Debian)
+    }
+
+    /// The same, of another release.
+    pub fn of(release: Release) -> Self {
+        Self(Cluster::new(release))
     }
 
     /// Adds a setting, for the next start.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::Release;
 use crate::support::certificates::{self, Certificate};
 use crate::support::process::{self, Signal, User};
 use crate::support::scratch;
@@ -50,17 +51,17 @@ create role authenticator login noinherit; grant anon, authenticated, service_ro
 ";
 
 /// Makes a data folder, ready to be started.
-pub(super) fn copy_to(data: &Path) {
-    copy(&template().path().join("data"), data);
+pub(super) fn copy_to(data: &Path, release: Release) {
+    copy(&template(release).path().join("data"), data);
 }
 
 /// A data folder with the settings, the certificate and the roles, to be copied.
-fn template() -> &'static TempDir {
-    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    TEMPLATE.get_or_init(|| {
+fn template(release: Release) -> &'static TempDir {
+    static TEMPLATES: [OnceLock<TempDir>; 3] = [const { OnceLock::new() }; 3];
+    TEMPLATES[release.number()].get_or_init(|| {
         let folder = scratch::server_folder("template");
         let data = folder.path().join("data");
-        let mut initdb = process::command(process::find("initdb"), Signal::KILL, User::Server);
+        let mut initdb = process::command(release.program("initdb"), Signal::KILL, User::Server);
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1"]);
         initdb.args(["--no-sync", "--no-instructions", "-D"]).arg(&data);
         run(initdb, b"");
@@ -72,7 +73,7 @@ fn template() -> &'static TempDir {
             SETTINGS.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect::<String>();
         fs::write(data.join("postgresql.auto.conf"), settings).expect("write the settings of PostgreSQL");
         fs::write(data.join("pg_hba.conf"), HBA).expect("write pg_hba.conf");
-        let mut single = process::command(process::find("postgres"), Signal::KILL, User::Server);
+        let mut single = process::command(release.program("postgres"), Signal::KILL, User::Server);
         single.args(["--single", "-j", "-D"]).arg(&data).arg("postgres");
         run(single, ROLES.replace('\n', ";\n\n").as_bytes());
         folder
