@@ -301,9 +301,10 @@ async fn misses(folder: &tempfile::TempDir) {
             let start = Instant::now();
             let _ = black_box(manager.client(pair[0], Role::Service).await);
             alone.push(start.elapsed().as_secs_f64() * 1e3);
-            let requests = (0..1000).map(|_| manager.client(pair[1], Role::Service));
+            // A request begins when it is first polled; to put a thousand of them together is this benchmark's own work.
+            let requests = join_all((0..1000).map(|_| manager.client(pair[1], Role::Service)));
             let start = Instant::now();
-            let results = join_all(requests).await;
+            let results = requests.await;
             crowd.push(start.elapsed().as_secs_f64() * 1e3);
             assert!(results.iter().all(|result| result.is_ok() == what.is_empty()), "all got the same");
         }

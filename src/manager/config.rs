@@ -170,7 +170,7 @@ impl Inner {
             keeper.configs.insert(Arc::clone(config), keeper.ticks.now());
         };
         let flights = &self.config_flights[usize::from(way == Way::Any)];
-        let joined = flights.join(tenant, work, keep).await;
+        let joined = flights.join(tenant, work, keep).kept().await;
         joined.unwrap_or_else(|| Err(ManagerError::CutOff(tenant.clone())))
     }
 

@@ -4,21 +4,84 @@
 //! on for the others and for whoever comes next. A result is not kept here: it goes to those who wait, and where it is
 //! to be cached, that is done under the lock that also hears of invalidations. An invalidation during the work makes it
 //! begin again, so that nobody who asks after it gets what was read before it.
+//!
+//! A result waits only for those who were promised it, and the last of them takes it along: a handle in it must not keep
+//! a client in use for nobody. They are woken without a lock held that they need: a thousand who wake up into one that
+//! is held for as long as it takes to wake a thousand would wait twice.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
-use futures_util::FutureExt;
-use futures_util::future::Shared;
+use tokio::sync::Notify;
 
-/// What will become of a flight, for each who waits for it.
-pub(super) type Outcome<T, E> = Shared<Pin<Box<dyn Future<Output = Option<Result<T, E>>> + Send>>>;
+/// The promise of a flight's result, to one who waits for it.
+pub(super) struct Promise<T, E>(Arc<Outcome<T, E>>);
+
+/// What becomes of a flight.
+struct Outcome<T, E> {
+    state: Mutex<State<T, E>>,
+    landed: Notify,
+}
+
+struct State<T, E> {
+    /// Promises that are out.
+    waiting: usize,
+    result: Option<Landed<T, E>>,
+}
+
+/// `None`: the work was cut off, by a panic or the end of its runtime.
+type Landed<T, E> = Option<Result<T, E>>;
+
+impl<T, E> Outcome<T, E> {
+    fn promise(self: &Arc<Self>) -> Promise<T, E> {
+        lock(&self.state).waiting += 1;
+        Promise(Arc::clone(self))
+    }
+
+    /// The first result counts, if anybody waits for it.
+    fn land(&self, result: Landed<T, E>) {
+        let mut state = lock(&self.state);
+        if state.waiting > 0 && state.result.is_none() {
+            state.result = Some(result);
+        }
+        drop(state);
+        self.landed.notify_waiters();
+    }
+}
+
+impl<T: Clone, E: Clone> Promise<T, E> {
+    /// Waits for the result. `None`: the work was cut off, by a panic or the end of its runtime.
+    pub(super) async fn kept(self) -> Landed<T, E> {
+        loop {
+            // Before the look, so that a landing right after it is not missed.
+            let landed = self.0.landed.notified();
+            if let Some(result) = self.claim() {
+                return result;
+            }
+            landed.await;
+        }
+    }
+
+    fn claim(&self) -> Option<Landed<T, E>> {
+        let mut state = lock(&self.0.state);
+        if state.waiting == 1 { state.result.take() } else { state.result.clone() }
+    }
+}
+
+impl<T, E> Drop for Promise<T, E> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.waiting -= 1;
+        let unclaimed = if state.waiting == 0 { state.result.take() } else { None };
+        drop(state);
+        drop(unclaimed);
+    }
+}
 
 /// The work that is under way, by what it makes.
 pub(super) struct Flights<K, T, E>(Running<K, T, E>);
@@ -33,7 +96,7 @@ pub(super) enum Attempt {
 }
 
 struct Flight<T, E> {
-    outcome: Outcome<T, E>,
+    outcome: Arc<Outcome<T, E>>,
     stale: Arc<AtomicBool>,
 }
 
@@ -51,7 +114,7 @@ where
 {
     /// What will become of the work on `key`, which is begun if nobody has: `work` then makes the key and the work, which
     /// is done as often as it takes until no invalidation comes in between; `keep` sees the result before anybody else
-    /// can ask anew. `None`: the work was cut off, by a panic or the end of its runtime.
+    /// can ask anew.
     ///
     /// Who joins pays for a look into a map and no more.
     pub(super) fn join<Q, W, F>(
@@ -59,7 +122,7 @@ where
         key: &Q,
         work: impl FnOnce() -> (K, W),
         keep: impl Fn(&T) + Send + 'static,
-    ) -> Outcome<T, E>
+    ) -> Promise<T, E>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -68,13 +131,13 @@ where
     {
         let mut flights = lock(&self.0);
         if let Some(flight) = flights.get(key) {
-            return flight.outcome.clone();
+            return flight.outcome.promise();
         }
         let (key, work) = work();
         let flight = self.begin(key.clone(), work, keep);
-        let outcome = flight.outcome.clone();
+        let promise = flight.outcome.promise();
         flights.insert(key, flight);
-        outcome
+        promise
     }
 
     fn begin<W, F>(&self, key: K, work: W, keep: impl Fn(&T) + Send + 'static) -> Flight<T, E>
@@ -83,9 +146,13 @@ where
         F: Future<Output = Result<T, E>> + Send,
     {
         let stale = Arc::new(AtomicBool::new(false));
+        let outcome = Arc::new(Outcome {
+            state: Mutex::new(State { waiting: 0, result: None }),
+            landed: Notify::new(),
+        });
         let heard = Arc::clone(&stale);
-        let landing = Landing { flights: Arc::clone(&self.0), key, stale: Arc::clone(&stale) };
-        let task = tokio::spawn(async move {
+        let landing = Landing { flights: Arc::clone(&self.0), key, outcome: Arc::clone(&outcome) };
+        tokio::spawn(async move {
             let mut attempt = Attempt::First;
             loop {
                 heard.store(false, Ordering::Release);
@@ -98,11 +165,13 @@ where
                 if let Ok(made) = &result {
                     keep(made);
                 }
+                // From here on nobody is promised this result.
                 flights.remove(&landing.key);
-                return result;
+                drop(flights);
+                return landing.outcome.land(Some(result));
             }
         });
-        Flight { outcome: task.map(Result::ok).boxed().shared(), stale }
+        Flight { outcome, stale }
     }
 
     /// Makes the work on `key` begin again, if it is under way; `then` runs before it can end.
@@ -124,20 +193,23 @@ where
     }
 }
 
-/// Takes a flight out of the list however its task ends, so that the next who asks begins another.
+/// Ends a flight however its task ends: those who wait hear of it, and the next who asks begins another.
 struct Landing<K: Eq + Hash, T, E> {
     flights: Running<K, T, E>,
     key: K,
-    stale: Arc<AtomicBool>,
+    outcome: Arc<Outcome<T, E>>,
 }
 
 impl<K: Eq + Hash, T, E> Drop for Landing<K, T, E> {
     fn drop(&mut self) {
         let mut flights = lock(&self.flights);
         // Not another's, which has begun since.
-        if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.stale, &self.stale)) {
+        if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.outcome, &self.outcome)) {
             flights.remove(&self.key);
         }
+        drop(flights);
+        // Says nothing where there was a result.
+        self.outcome.land(None);
     }
 }
 
@@ -170,7 +242,7 @@ mod tests {
                         if run == 0 { Err("failed") } else { Ok(run) }
                     }
                 };
-                flights.join("key", || ("key", work), |_| ())
+                flights.join("key", || ("key", work), |_| ()).kept()
             }));
             gate.add_permits(1);
             let expected = if round == 1 { Err("failed") } else { Ok(1) };
@@ -193,7 +265,7 @@ mod tests {
                         Ok(result)
                     }
                 };
-                flights.join("key", || ("key", work), |_| ()).await
+                flights.join("key", || ("key", work), |_| ()).kept().await
             }
         };
         let leader = tokio::spawn(ask(1));
@@ -224,8 +296,10 @@ mod tests {
             }
         };
         let keep = Arc::clone(&kept);
-        let result =
-            flights.join("key", || ("key", work), move |run| keep.store(*run + 10, Ordering::Relaxed)).await;
+        let result = flights
+            .join("key", || ("key", work), move |run| keep.store(*run + 10, Ordering::Relaxed))
+            .kept()
+            .await;
         assert_eq!((result, kept.load(Ordering::Relaxed)), (Some(Ok(1)), 11));
     }
 
@@ -233,7 +307,39 @@ mod tests {
     async fn a_panic_is_no_result_and_the_next_begins_anew() {
         let flights: Flights<&str, u32, ()> = Flights::default();
         let fails = |_| async { panic!("this test wants it") };
-        assert_eq!(flights.join("key", || ("key", fails), |_| ()).await, None);
-        assert_eq!(flights.join("key", || ("key", |_| async { Ok(2) }), |_| ()).await, Some(Ok(2)));
+        assert_eq!(flights.join("key", || ("key", fails), |_| ()).kept().await, None);
+        assert_eq!(flights.join("key", || ("key", |_| async { Ok(2) }), |_| ()).kept().await, Some(Ok(2)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_result_is_kept_for_those_who_wait_and_no_longer() {
+        let flights: Flights<&str, Arc<()>, ()> = Flights::default();
+        let gate = Arc::new(Semaphore::new(0));
+        let made = Arc::new(());
+        let ask = || {
+            let (gate, made) = (Arc::clone(&gate), Arc::clone(&made));
+            let work = move |_| {
+                let (gate, made) = (Arc::clone(&gate), Arc::clone(&made));
+                async move {
+                    let _ = gate.acquire().await;
+                    Ok(made)
+                }
+            };
+            flights.join("key", || ("key", work), |_| ())
+        };
+        for waiting in [1, 2, 0] {
+            let mut promises: Vec<_> = (0..3).map(|_| ask()).collect();
+            promises.truncate(waiting);
+            gate.add_permits(1);
+            for promise in promises {
+                let result = promise.kept().await.unwrap().unwrap();
+                drop(result);
+            }
+            // The task lets go of what it worked with at its end, not of what it made.
+            while Arc::strong_count(&gate) > 1 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(Arc::strong_count(&made), 1);
+        }
     }
 }

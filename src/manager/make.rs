@@ -10,7 +10,7 @@ use super::client::{Client, TenantClient};
 use super::config::{Way, canonical, source_of};
 use super::configs::Config;
 use super::error::ManagerError;
-use super::flight::{Attempt, Outcome};
+use super::flight::{Attempt, Promise};
 use super::metrics::{Count, Metrics};
 use crate::cipher::OpenError;
 use crate::credential::Credential;
@@ -56,9 +56,11 @@ impl Inner {
     /// allocates nothing of its own, so that a thousand who wait cost little beside the load.
     pub(super) async fn make(self: &Arc<Self>, tenant: &str, role: Role) -> Result<Made, ManagerError> {
         background::begin(self);
-        let joined = self.join(&canonical(tenant), role);
-        let made =
-            joined.await.unwrap_or_else(|| Err(ManagerError::CutOff(TenantId::new(canonical(tenant)))));
+        let promise = self.join(&canonical(tenant), role);
+        let made = promise
+            .kept()
+            .await
+            .unwrap_or_else(|| Err(ManagerError::CutOff(TenantId::new(canonical(tenant)))));
         if let Err(ManagerError::Exhausted { .. }) = made {
             // Once for each request that was refused.
             self.shared.metrics.count(Count::Exhausted);
@@ -66,7 +68,7 @@ impl Inner {
         made
     }
 
-    fn join(self: &Arc<Self>, tenant: &str, role: Role) -> Outcome<Made, ManagerError> {
+    fn join(self: &Arc<Self>, tenant: &str, role: Role) -> Promise<Made, ManagerError> {
         let work = || {
             let (inner, tenant) = (Arc::clone(self), TenantId::new(tenant));
             let id = tenant.clone();
