@@ -7,4 +7,5 @@ mod broken_store;
 mod healthy;
 mod mending;
 mod patient;
+mod rehearsing;
 mod sources;

@@ -333,6 +333,16 @@ pub(super) fn text(results: &Results, at: usize) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes().ok()?).into_owned())
 }
 
+/// All columns of the rows of the last statement, a null as an empty text.
+pub(super) fn texts(results: &Results) -> Vec<Vec<String>> {
+    let text = |row: &PgRow, at| {
+        let value = row.try_get_raw(at).ok().filter(|value| !value.is_null())?;
+        Some(String::from_utf8_lossy(value.as_bytes().ok()?).into_owned())
+    };
+    let texts = |row: &PgRow| (0..row.len()).map(|at| text(row, at).unwrap_or_default()).collect();
+    results.last().into_iter().flatten().map(texts).collect()
+}
+
 fn statement_of_lock_holder() -> String {
     format!(
         "SELECT {} FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid) WHERE {} AND l.granted LIMIT 1",
