@@ -174,7 +174,8 @@ fn types(
 ) {
     for (column, value) in insertion.columns.iter().zip(&insertion.values) {
         let Some((_, kind)) = relation.columns.iter().find(|(name, _)| name == column) else { continue };
-        let is_text = kind == "text" || kind == "citext" || kind.starts_with("character");
+        let plain = kind.rsplit('.').next().unwrap_or(kind);
+        let is_text = plain == "text" || plain == "citext" || plain.starts_with("character");
         let (Some(first), Some(last)) = (value.first(), value.last()) else { continue };
         let is_setting = ["current_setting", "nullif", "coalesce"].iter().any(|name| first.is_word(name));
         let whole = call_end(value, 0).is_some_and(|end| end + 1 == value.len());

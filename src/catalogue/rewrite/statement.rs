@@ -96,15 +96,15 @@ const HAS_KEY: &str = "(data_source_anon_key <> '' OR data_source_service_key <>
 
 impl Table {
     /// One row: name, kind, type of the id, whether ids are unique and never null, whether there are tables below.
-    pub(super) const LOOK: &'static str = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
-         c.relkind::text, format_type(a.atttypid, a.atttypmod), \
-         (a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' \
-         AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]) AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
+    pub(super) const LOOK: &'static str = "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), \
+         c.relkind::text, pg_catalog.format_type(a.atttypid, a.atttypmod), \
+         (a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' \
+         AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]) AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
          AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 \
-         AND i.indkey[0] = a.attnum))::text, EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)::text \
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped \
-         WHERE c.oid = to_regclass('tenants')";
+         AND i.indkey[0] = a.attnum))::text, EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid)::text \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped \
+         WHERE c.oid = pg_catalog.to_regclass('tenants')";
 
     /// Raises where a policy of the table applies to the role, and lets the policies of other tables, which a trigger
     /// writes to, have their say from then on. The table cannot come by a policy before the transaction ends.

@@ -168,7 +168,7 @@ async fn print_sql(installation: &Installation, output: &mut Output) -> Result<E
             let hint = installation.provenance.database_hint.clone().unwrap_or_default();
             CliError::settings("the URL of the application database is not set, or not usable").hint(hint)
         }
-        Some(url) => match schema_sql(&url.value, installation.clock).await {
+        Some(url) => match schema_sql(&url.value).await {
             Ok(sql) => {
                 output.print(&sql);
                 return Ok(ExitCode::Ok);
