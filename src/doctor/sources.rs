@@ -126,6 +126,7 @@ fn is_known_offline(code: FindingCode) -> bool {
             | F::KeySameUser
             | F::KeyPrevious
             | F::KeyNotCanonical
+            | F::JwtMalformed
             | F::JwtExpired
             | F::JwtExpiring
             | F::JwtFromTheFuture

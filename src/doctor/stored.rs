@@ -7,7 +7,7 @@ use super::fleet::{CODES, Judged, Short};
 use super::names::{Tally, shown_text};
 use super::{Sink, count, skip};
 use crate::cipher::{KeyId, KeyState};
-use crate::failure::FailureClass;
+use crate::failure::{Failure, FailureClass};
 use crate::finding::{CheckCode, Code, FindingCode};
 use crate::probe::{Looked, Offline};
 use crate::survey::Fleet;
@@ -95,7 +95,10 @@ impl Stored {
                 wrong(finding.code.into(), role.unwrap_or_default());
             }
         }
-        for failure in &offline.failures {
+        let mut classes: Vec<&Failure> = offline.failures.iter().collect();
+        // Both keys may fail alike, of one tenant.
+        classes.dedup_by_key(|failure| failure.class);
+        for failure in classes {
             let slot = self.failures.entry(failure.class.slug());
             let (_, tally) = slot.or_insert_with(|| (failure.class, Tally::default()));
             tally.add(CheckCode::SourceUsable.into(), &tenant, "", sink);
