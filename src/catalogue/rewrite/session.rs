@@ -230,10 +230,10 @@ impl Session {
             let holder = holder.unwrap_or_else(|| Holder("whoever held it has ended".to_owned()));
             return RewriteError::RowsLocked { holder };
         }
-        if let Some(found) = trigger::recognise(database, &source) {
+        if let Some((found, function)) = trigger::recognise(database, &source) {
             let mut other = Self::new(self.target.clone(), Duration::ZERO);
             let names = match other.connect().await {
-                Ok(()) => other.send(Secret::new(trigger::of_function(&found.function))).await.ok(),
+                Ok(()) => other.send(Secret::new(trigger::of_function(&function))).await.ok(),
                 Err(_) => None,
             };
             other.close().await;

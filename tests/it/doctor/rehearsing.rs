@@ -173,3 +173,23 @@ fn a_trigger_that_repeats_a_key_is_told_without_it() {
     assert!(said[0].contains("no: «redacted» «redacted»"), "{said:?}");
     assert!(!said[0].contains("47110815"), "{said:?}");
 }
+
+#[test]
+fn a_trigger_is_named_as_it_is_whatever_its_name() {
+    for (name, shown) in
+        [("odd; name", "odd; name"), ("odd\nname", "odd\\nname"), ("odd \"(name)", "odd \"(name)")]
+    {
+        let patient = Patient::postgres();
+        let quoted = name.replace('"', "\"\"");
+        patient.database.execute(&format!(
+            "create schema \"s. x\"; grant usage on schema \"s. x\" to public;
+             create function \"s. x\".\"f {quoted}\"() returns trigger language plpgsql as $$ begin raise 'frozen'; end $$;
+             create trigger \"t {quoted}\" before update on tenants for each row execute function \"s. x\".\"f {quoted}\"()"
+        ));
+        let found = patient.checks(&["--rehearse"], 1);
+        let said = messages(&found, "tenants.rehearsal", "error");
+        assert!(said[0].contains(&format!("the trigger `t {shown}` on `tenants` raises")), "{said:?}");
+        let hint = of(&found, "tenants.rehearsal")[0]["hint"].as_str().unwrap();
+        assert!(hint.contains(&format!("mend s. x.f {shown}()")), "{hint}");
+    }
+}
