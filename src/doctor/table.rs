@@ -205,11 +205,17 @@ fn triggers(facts: &Facts, table: &Table, sink: &Sink) {
             sink.skipped_so(CODE, format!("the trigger {name} can only be tried"), REHEARSE);
             continue;
         }
-        let Reading { faults, doubts, .. } = trigger::read(trigger, &table.relations);
+        let Reading { faults, risks, doubts, .. } = trigger::read(trigger, &table.relations);
+        for risk in &risks {
+            const HINT: &str = "`boothds doctor --print-sql` prints the mend; until then changes fail on a connection on which a \
+                                transaction before has set it, as a pooler hands them around";
+            let message = format!("the trigger {name} ({}): {risk}", printable(&trigger.function));
+            sink.warning(CODE, message, HINT);
+        }
         for fault in &faults {
             sink.wrong(CODE, format!("the trigger {name} ({}): {fault}", printable(&trigger.function)));
         }
-        if faults.is_empty() {
+        if faults.is_empty() && risks.is_empty() {
             match doubts.as_slice() {
                 [] => sink.ok(CODE, format!("nothing in the text of the trigger {name} says that it raises")),
                 doubts => {

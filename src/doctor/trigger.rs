@@ -16,8 +16,10 @@ use token::{Kind, Token, tokens};
 /// What a reading has found.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// What is certain to raise, or will in some sessions, a sentence each.
+    /// What is certain to raise, a sentence each.
     pub(super) faults: Vec<String>,
+    /// What raises in some sessions.
+    pub(super) risks: Vec<String>,
     /// What could not be judged.
     pub(super) doubts: Vec<String>,
     /// The statements that mend it, each with the reason why.
@@ -220,7 +222,9 @@ fn settings(tokens: &[Token], body: &str, edits: &mut Vec<Edit>, reading: &mut R
                 .faults
                 .push(format!("it reads {shown}, which is not set in every session, without `true`"));
         } else if cast {
-            reading.faults.push(format!("it casts {shown}, which may be empty, without NULLIF"));
+            let said = format!("it casts {shown}, which may be empty, without NULLIF");
+            // What is not set is null, which can be cast; `coalesce` makes an empty text of it.
+            if stop == end { reading.risks.push(said) } else { reading.faults.push(said) }
         } else {
             continue;
         }

@@ -207,3 +207,19 @@ fn a_tenant_of_an_unknown_status_is_told() {
         ["tenants with a data source have a status that is not known: acme (Active) (1 tenant)"]
     );
 }
+
+#[test]
+fn a_trigger_that_raises_on_some_connections_alone_is_a_warning() {
+    let patient = Patient::postgres();
+    patient.database.execute(
+        "create or replace function audit_data_source_changes() returns trigger language plpgsql as $$ begin
+         insert into audit_log (tenant_id, user_id, action)
+           values (new.id, current_setting('app.who_it_is', true)::uuid, 'data_source_updated');
+         return new; end $$",
+    );
+    let found = patient.checks(&["--rehearse"], 0);
+    assert_eq!(wrong(&found), ["warning tenants.trigger"]);
+    let hint = of(&found, "tenants.trigger")[0]["hint"].as_str().unwrap();
+    assert!(hint.contains("on a connection on which a transaction before has set it"), "{hint}");
+    assert_eq!(messages(&found, "tenants.rehearsal", "ok").len(), 1);
+}
