@@ -5,6 +5,7 @@ mod broken_keys;
 mod broken_settings;
 mod broken_store;
 mod broken_table;
+mod distant;
 mod healthy;
 mod mending;
 mod patient;

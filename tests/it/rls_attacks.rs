@@ -8,6 +8,7 @@ use crate::rls_postgres::{
 use crate::support::fleet::TenantRow;
 use crate::support::postgres::Release;
 
+const DEFINER: &[&str] = &["rls.definer-function"];
 const CLAIM: &str = "((auth.jwt() ->> 'tenant_id')::uuid)";
 
 /// Without other tenants' rows, so that no look can show them.
@@ -30,7 +31,7 @@ fn expressions() -> Vec<Case> {
         case("inner-column-shadows", format!("create table members (tenant_id uuid); insert into members values ('{A}'); grant select on members to public;")
             + &beside("exists (select from members m where m.tenant_id = tenant_id)"), (X, X), &["rls.visible-without-claims"]),
         case("in-a-table-of-all", beside("tenant_id in (select tenant_id from accounts_of())")
-            .replacen("alter table", "create function accounts_of() returns table (tenant_id uuid) language sql stable security definer as $$ select tenant_id from accounts where owner is not null $$; alter table", 1), (U, U), &[]),
+            .replacen("alter table", "create function accounts_of() returns table (tenant_id uuid) language sql stable security definer as $$ select tenant_id from accounts where owner is not null $$; alter table", 1), (U, U), &["rls.definer-function"]),
         case(
             "body-longer-than-read",
             format!(
@@ -146,6 +147,61 @@ fn ways_around() -> Vec<Case> {
     ]
 }
 
+/// Functions with their owner's rights, by what they return and what they read.
+fn definers() -> Vec<Case> {
+    let defined = |name: &'static str, what: &str, leaks: bool| {
+        let sql =
+            on(TENANT) + "create view over_it with (security_invoker) as select * from accounts; " + what;
+        if leaks { case(name, sql, (U, U), DEFINER) } else { case(name, sql, (E, E), SET) }
+    };
+    let sql = |returns: &str, body: &str| {
+        format!("create function f() returns {returns} language sql stable security definer as $$ {body} $$;")
+    };
+    let plpgsql = |returns: &str, body: &str| {
+        format!(
+            "create function f() returns {returns} language plpgsql stable security definer as $$ begin {body} end $$;"
+        )
+    };
+    vec![
+        defined("definer-array", &sql("accounts[]", "select array_agg(a) from accounts a"), true),
+        // By what it returns, wherever that comes from.
+        defined("definer-array-unread", &plpgsql("accounts[]", "return null;"), true),
+        defined("definer-row", &sql("accounts", "select * from accounts limit 1"), true),
+        defined("definer-table", &sql("table (a bigint, b uuid)", "select id, tenant_id from accounts"), true),
+        defined("definer-table-of-one", &sql("table (b uuid)", "select tenant_id from public.accounts"), true),
+        defined("definer-set-of-one", &sql("setof uuid", "select tenant_id from \"accounts\""), true),
+        defined("definer-record", &plpgsql("record", "return (select a from ACCOUNTS a limit 1);"), true),
+        defined("definer-out", "create function f(out a bigint, out b uuid) language sql stable security definer as
+            'select id, tenant_id from accounts limit 1';", true),
+        defined("definer-dynamic", &plpgsql("setof record", "return query execute 'select * from accounts';"), true),
+        defined("definer-json", &sql("jsonb", "select jsonb_agg(a) from accounts a"), true),
+        defined("definer-own-type", &("create type pair as (a bigint, b uuid);".to_owned() + &sql("pair", "select id, tenant_id from accounts limit 1")), true),
+        defined("definer-domain", &("create domain list as uuid[];".to_owned() + &sql("list", "select array_agg(tenant_id) from accounts")), true),
+        defined("definer-cursor", &plpgsql("refcursor", "return null; /* open c for select * from accounts */"), true),
+        defined("definer-over-a-view", &sql("setof uuid", "select tenant_id from over_it"), true),
+        defined("definer-parsed", "create function f() returns table (a bigint, b uuid) language sql stable security definer
+            begin atomic select id, tenant_id from accounts; end;", true),
+        defined("definer-procedure", "create procedure f(inout a accounts[]) language plpgsql security definer as $$ begin select array_agg(x) into a from accounts x; end $$;", true),
+        defined("definer-count", &sql("bigint", "select count(*) from accounts"), false),
+        defined("definer-yes-or-no", &sql("boolean", "select exists (select from accounts)"), false),
+        defined("definer-trigger", "create function f() returns trigger language plpgsql security definer as $$ begin insert into accounts
+            values (new.*); return new; end $$;", false),
+        defined("definer-of-others", &sql("setof uuid", "select gen_random_uuid() /* my_accounts, accounts2 */"), false),
+        defined("definer-of-nobody", &(sql("setof accounts", "select * from accounts") + "revoke execute on function f() from public;"), false),
+        // Another table of that name.
+        defined("definer-of-another-schema", &format!("create schema other; create table other.accounts (id bigint, tenant_id uuid); {}{}",
+            sql("setof uuid", "select x.tenant_id from other.accounts x union select y.tenant_id from other.\"accounts\" y"),
+            "create function g() returns setof uuid language sql stable security definer set search_path = other, pg_catalog
+               as 'select tenant_id from accounts';"), false),
+        defined("definer-of-this-schema", "create schema other; create table other.accounts (id bigint, tenant_id uuid);
+            create function other.g() returns setof uuid language sql stable security definer set search_path = other
+               as 'select tenant_id from public.accounts'; grant usage on schema other to public;", true),
+        defined("definer-by-its-path", &sql("setof uuid", "select tenant_id from accounts").replace("definer as", "definer set search_path = 'public', pg_temp as"), true),
+        defined("definer-by-the-users-path", &sql("setof uuid", "select tenant_id from accounts").replace("definer as", "definer set search_path = \"$user\", public as"), true),
+        defined("invoker-table", "create function f() returns table (a bigint, b uuid) language sql stable as 'select id, tenant_id from accounts';", false),
+    ]
+}
+
 /// What is set for a login when it logs in.
 fn settings_of_the_login() -> Vec<Case> {
     let set = |what: &str| {
@@ -205,6 +261,7 @@ pub fn attacks() -> Vec<Case> {
         .into_iter()
         .chain(comparisons())
         .chain(ways_around())
+        .chain(definers())
         .chain(settings_of_the_login())
         .collect()
 }

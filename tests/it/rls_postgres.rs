@@ -414,6 +414,51 @@ fn everything_within_reach_is_looked_at_when_all_is_asked_for() {
 }
 
 #[test]
+fn what_is_left_out_of_a_long_list_of_functions_is_said() {
+    let (world, cluster) = (World::postgres(), cluster());
+    let many = |returns: &str, body: &str, count: u32| {
+        format!(
+            "do $do$ begin for n in 1..{count} loop execute format('create function %I() returns {returns} language sql stable
+               security definer as $$ {body} $$', 'f' || n); end loop; end $do$;"
+        )
+    };
+    let reads = "select tenant_id from accounts";
+    for (name, more) in [
+        ("full", many("setof uuid", reads, 100)),
+        ("over", many("setof uuid", reads, 101)),
+        ("harmless", many("bigint", "select 1::bigint", 101)),
+        // The one that anybody may call is not among those that are listed.
+        ("hidden", many("setof uuid", reads, 101) + "revoke execute on all functions in schema public from public;
+            grant execute on all functions in schema public to anon; revoke execute on function f99() from anon;
+            grant execute on function f99() to authenticated;"),
+    ] {
+        add(&world, &cluster, name, &format!("{ON}{TENANT}{more}"), "visitor", A);
+    }
+    let judged = |name: &str, scope: &str| {
+        let document = world.test_all(&["--rls", scope, "--fail-on", "never"]);
+        let result = result(&document, name).clone();
+        let cut = "more than 100 functions run with their owner's rights; the others are not listed";
+        let findings = result["findings"].as_array().unwrap();
+        let count = findings
+            .iter()
+            .filter(|one| one["code"] == "rls.definer-function" && one["message"] != cut)
+            .count();
+        (result["rls"].clone(), count, findings.iter().any(|one| one["message"] == cut))
+    };
+    // Each for both audiences and for the login.
+    let (rls, count, cut) = judged("full", "table");
+    assert_eq!((&rls["state"], count, cut), (&U.into(), 300, false), "{rls}");
+    let (rls, count, cut) = judged("over", "table");
+    assert_eq!((&rls["state"], count, cut), (&U.into(), 300, true), "{rls}");
+    let (rls, count, cut) = judged("harmless", "all");
+    assert_eq!((&rls["state"], count, cut), (&E.into(), 300, true), "{rls}");
+    let (rls, _, cut) = judged("hidden", "table");
+    assert_eq!((&rls["authenticated"], cut), (&U.into(), true), "{rls}");
+    let detail = rls["detail"].as_str().unwrap();
+    assert!(detail.contains("more than 100 functions may return rows"), "{rls}");
+}
+
+#[test]
 fn a_service_that_is_subject_and_a_mapping_that_is_wrong_are_found() {
     let (world, cluster) = (World::postgres(), cluster());
     add(&world, &cluster, "nobody", &on(TENANT), "visitor", "cccccccc-0000-4000-8000-000000000003");

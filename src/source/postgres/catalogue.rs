@@ -65,6 +65,7 @@ pub(super) fn text(breadth: Breadth, role: Role, question: &Question, login: Opt
         match &rest[at + 1..end] {
             "TABLE" => filled.push_str(&postgres_literal(&question.table.quoted())),
             "COLUMN" => filled.push_str(&postgres_literal(question.tenant_column.as_str())),
+            "PATTERN" => filled.push_str(&postgres_literal(&pattern(question.table.name.as_str()))),
             "LOGIN" => filled.push_str(&login.map_or_else(|| "NULL".to_owned(), postgres_literal)),
             other => filled.extend(["$", other]),
         }
@@ -72,6 +73,19 @@ pub(super) fn text(breadth: Breadth, role: Role, question: &Question, login: Opt
     }
     filled.push_str(rest);
     filled
+}
+
+/// A regular expression for the name of a table in the text of a function.
+fn pattern(name: &str) -> String {
+    let mut pattern = String::from(r"(^|\W)");
+    for c in name.chars() {
+        // Which other characters are letters is up to the server, and a letter behind a backslash is something else.
+        if c.is_ascii_punctuation() && c != '_' {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + r"(\W|$)"
 }
 
 /// A row of the answer about tables.
@@ -217,6 +231,12 @@ mod tests {
         wide.insert("who".to_owned(), r#"[[1], "a", "b"]"#.to_owned());
         assert!(!told(&wide, Breadth::Wide));
         assert!(!told(&documents("r", "false", "false"), Breadth::Identity));
+    }
+
+    #[test]
+    fn a_table_is_found_by_its_name_whatever_is_in_it() {
+        assert_eq!(pattern("accounts_2"), r"(^|\W)accounts_2(\W|$)");
+        assert_eq!(pattern("a.b*é"), r"(^|\W)a\.b\*é(\W|$)");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 -- What the catalogue says of the tables in scope, for each role that is judged: some statements of one message, each of
 -- which returns a row: a word and a JSON document, or settings. Planning is most of what they cost a server, and a connection that
 -- was just made has nothing in its caches; so they are small, touch as few catalogues as they can, and follow each other
--- by settings of the transaction. Only functions of pg_catalog are called. $TABLE, $COLUMN, $LOGIN are literals. Lines
+-- by settings of the transaction. Only functions of pg_catalog are called. $TABLE, $COLUMN, $LOGIN, $PATTERN are literals. Lines
 -- between `--[word` and `--]` are sent only to whom all the words fit: `anon` or `service`; `table` (the probed table
 -- alone), `wide` (with what is beneath and above it) and beside it `all` (every table with the tenant column) or `near`
 -- (no other).
@@ -153,20 +153,35 @@ SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
 ) x;
 --]
 --[catalogue table
--- Whether something else may show its rows: a view or rule above it, what it is a part of, a definer function.
+-- Whether something else may show its rows: a view or rule above it, what it is a part of, a definer function that may return
+-- them, by the name in its text or by a type of somebody's own. It may be too many: then more is asked. The range of an
+-- index leaves PostgreSQL's own functions out; what returns boolean, void or to a trigger returns no row.
 SELECT 'above' AS document, (
   EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_class'::regclass
     AND refobjid = current_setting('boothds.table')::oid AND classid = 'pg_rewrite'::regclass)
   OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = current_setting('boothds.table')::oid)
-  OR EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_type'::regclass AND classid = 'pg_proc'::regclass
-    AND refobjid = (SELECT reltype FROM pg_class WHERE oid = current_setting('boothds.table')::oid)
-    AND (SELECT prosecdef FROM pg_proc f WHERE f.oid = objid)))::text;
+  OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND prosecdef AND prorettype NOT IN (16, 2278, 2279, 3838)
+    AND (prorettype >= 16384 OR prosrc = '' OR prosrc ~* $PATTERN)))::text;
 --]
 --[catalogue wide
+-- Functions that run with their owner's rights; `rows` if they return rows of a table in scope, by their type, or by what
+-- they read and that it can be returned: a set, a row, a list, a document, a cursor. A name without its schema is that of
+-- the table wherever the function's own search_path leads to it; without one of its own the caller decides that.
+WITH scope AS (SELECT c.oid, reltype, relname, regexp_replace(relname, E'(\\W)', E'\\\\\\1', 'g') AS name,
+    regexp_replace(nspname, E'(\\W)', E'\\\\\\1', 'g') AS schema
+  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = ANY (current_setting('boothds.scope')::oid[]))
 SELECT 'definers' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT name, actors, rows FROM (
     SELECT f.oid::regproc::text AS name,
-      f.prorettype = ANY (ARRAY(SELECT reltype FROM pg_class WHERE oid = ANY (current_setting('boothds.scope')::oid[]))) AS rows,
+      t.oid IN (SELECT reltype FROM scope) OR t.typelem IN (SELECT reltype FROM scope)
+        OR (f.proretset OR t.typtype = 'c' OR t.typcategory = 'A' OR t.oid IN (2249, 2287, 114, 3802, 142, 1790))
+          AND (EXISTS (SELECT FROM scope s, coalesce((SELECT c FROM unnest(f.proconfig) c WHERE c ~ '^search_path='), '$user') path
+              WHERE CASE WHEN position(lower(s.relname) IN lower(f.prosrc)) > 0 THEN
+                f.prosrc ~* (s.schema || E'"?\\s*\\.\\s*"?' || s.name || E'(?!\\w)')
+                OR f.prosrc ~* (E'(?<![\\w$.])(?<!\\.")' || s.name || E'(?!\\w)')
+                  AND path ~* (E'\\$user|(^|\\W)' || s.schema || E'(\\W|$)') END)
+            OR EXISTS (SELECT FROM pg_depend d JOIN scope ON d.refobjid = scope.oid WHERE d.classid = 'pg_proc'::regclass
+              AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass)) AS rows,
       (SELECT json_agg(b.number - 1) FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
         WHERE has_schema_privilege(b.oid, f.pronamespace, 'USAGE') AND has_function_privilege(b.oid, f.oid, 'EXECUTE')
 --]
@@ -175,15 +190,14 @@ SELECT 'definers' AS document, coalesce(json_agg(x), '[]')::text FROM (
 --]
 --[catalogue wide
       ) AS actors
-    FROM pg_proc f WHERE f.prosecdef
+    FROM pg_proc f JOIN pg_type r ON r.oid = f.prorettype JOIN pg_type t ON t.oid = coalesce(nullif(r.typbasetype, 0), r.oid)
+    WHERE f.prosecdef AND f.prorettype NOT IN (2279, 3838)
 --]
 --[catalogue wide near
-      AND f.oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_type'::regclass
-        AND refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (current_setting('boothds.scope')::oid[])))
+      AND f.oid >= 16384 AND f.prorettype NOT IN (16, 2278)
 --]
 --[catalogue wide all
       AND f.pronamespace::regnamespace::text !~ '^"?pg_|^information_schema$'
-      AND f.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 --]
 --[catalogue wide
   ) every WHERE actors IS NOT NULL
@@ -192,6 +206,6 @@ SELECT 'definers' AS document, coalesce(json_agg(x), '[]')::text FROM (
     AND rows
 --]
 --[catalogue wide
-  ORDER BY rows DESC, name LIMIT 100
+  ORDER BY rows DESC, name LIMIT 101
 ) x;
 --]
