@@ -129,7 +129,15 @@ async fn look(connection: &mut SqliteConnection) -> Result<Option<Table>, Failur
     let triggers = ask(connection, TRIGGERS).await?;
     let is_ours = |name: &str| name.starts_with(COMPLETE);
     // What stands in for the constraint where a table is there already.
-    if triggers.iter().flatten().filter(|text| is_ours(text)).count() == 2 {
+    let holds = |event: &str| {
+        triggers.iter().any(|row| {
+            let [name, statement] = row.as_slice() else { return false };
+            let statement = statement.to_lowercase();
+            let all = ["raise(abort", "not in (0, 3)", &format!("before {event} on")];
+            is_ours(name) && all.into_iter().chain(keys).all(|part| statement.contains(part))
+        })
+    };
+    if holds("insert") && holds("update") {
         table.constraint = Some((format!("the triggers {COMPLETE}_…"), true));
         table.mere = None;
     }

@@ -82,7 +82,7 @@ async fn list(
 }
 
 /// The keys of tenants without a URL: there is no data source to show, but a key that is there is not missing.
-async fn strays(catalogue: &Catalogue) -> Result<HashMap<TenantId, SealedSource>, CatalogueError> {
+pub(super) async fn strays(catalogue: &Catalogue) -> Result<HashMap<TenantId, SealedSource>, CatalogueError> {
     let mut found = HashMap::new();
     let mut place = None;
     loop {

@@ -4,7 +4,7 @@
 use super::patient::{Patient, checks, messages, of, wrong};
 use crate::fixture::seal;
 use crate::support::fleet::TenantRow;
-use crate::support::postgres::cluster;
+use crate::support::postgres::{PrivateCluster, Release, cluster};
 
 const PLAIN: &str = "sb_secret_plainPlainPlain_99887766";
 
@@ -47,6 +47,10 @@ fn keys_of_a_tenant_without_a_url_are_looked_at_all_the_same() {
             listed["tenants"].as_array().unwrap().iter().find(|one| one["subdomain"] == "acme").unwrap();
         assert_eq!(acme["keys"], serde_json::json!({"anon": "plaintext", "service": "sealed"}), "{acme}");
         assert_eq!(acme["dataSource"], serde_json::Value::Null);
+        let known = patient.command("info").arg("acme").arg("--json").run().expect_code(0).json();
+        let states =
+            ["anon", "service"].map(|role| known["keys"][role]["state"].as_str().unwrap().to_owned());
+        assert_eq!(states, ["plaintext", "sealed"], "{known}");
     }
 }
 
@@ -222,4 +226,37 @@ fn a_trigger_that_raises_on_some_connections_alone_is_a_warning() {
     let hint = of(&found, "tenants.trigger")[0]["hint"].as_str().unwrap();
     assert!(hint.contains("on a connection on which a transaction before has set it"), "{hint}");
     assert_eq!(messages(&found, "tenants.rehearsal", "ok").len(), 1);
+}
+
+#[test]
+fn triggers_that_only_have_the_name_keep_nothing_complete() {
+    let patient = Patient::sqlite();
+    patient.database.execute(
+        "create table other as select * from tenants; drop table tenants; alter table other rename to tenants;
+         create unique index i on tenants (id); create unique index j on tenants (subdomain);
+         create trigger check_data_source_complete_insert before insert on tenants begin select 1; end;
+         create trigger check_data_source_complete_update before update on tenants begin select 1; end",
+    );
+    assert_eq!(wrong(&patient.checks(&[], 0)), ["warning tenants.constraint"]);
+}
+
+#[test]
+fn an_id_that_may_be_null_after_all_tells_no_rows_apart() {
+    let newest = PrivateCluster::of(Release::Eighteen).started();
+    let patient = Patient::postgres_in(&newest);
+    patient.database.execute(
+        "alter table tenants drop constraint tenants_pkey; alter table tenants alter id drop not null;
+         alter table audit_log alter tenant_id drop not null; update tenants set id = null;
+         alter table tenants add constraint there not null id not valid; create unique index on tenants (id)",
+    );
+    let found = patient.checks(&["--rehearse"], 1);
+    assert_eq!(
+        messages(&found, "tenants.primary-key", "error"),
+        ["the column `id` is no primary key; without an id of its own: 2 rows"]
+    );
+    assert!(
+        messages(&found, "tenants.rehearsal", "skipped")[0].contains("`id` is no primary key"),
+        "{:#?}",
+        of(&found, "tenants.rehearsal")
+    );
 }
