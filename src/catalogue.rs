@@ -182,9 +182,17 @@ impl Catalogue {
         after: Option<&TenantId>,
         limit: usize,
     ) -> Result<(Vec<Tenant>, Option<TenantId>), CatalogueError> {
+        self.onward(limit, |limit| self.schema().scan(after, limit)).await
+    }
+
+    async fn onward(
+        &self,
+        limit: usize,
+        sql: impl Fn(usize) -> String,
+    ) -> Result<(Vec<Tenant>, Option<TenantId>), CatalogueError> {
         let mut wanted = limit;
         loop {
-            let tenants = self.tenants(&self.schema().scan(after, wanted)).await?;
+            let tenants = self.tenants(&sql(wanted)).await?;
             // Neither a null nor a text that was no UTF-8 is a place in the order.
             let names_a_place = |id: &TenantId| !id.as_str().is_empty() && !id.as_str().contains('\u{fffd}');
             let next = match tenants.last().map(|last| last.id.clone()) {
@@ -197,6 +205,20 @@ impl Catalogue {
             };
             return Ok((tenants, next));
         }
+    }
+
+    /// The next tenants that have a key and no `data_source_url`, behind `after`; in place of none their data source has an
+    /// empty URL. With them the id to go on behind, as [`Catalogue::scan`] has it. No service uses these keys, but they are
+    /// there, and a rotation carries them on.
+    ///
+    /// # Errors
+    /// [`CatalogueError::Connect`], [`CatalogueError::Query`].
+    pub async fn strays(
+        &self,
+        after: Option<&TenantId>,
+        limit: usize,
+    ) -> Result<(Vec<Tenant>, Option<TenantId>), CatalogueError> {
+        self.onward(limit, |limit| self.schema().strays(after, limit)).await
     }
 
     /// The tenant of each name, which is an id or a subdomain; an id comes first when both exist.

@@ -70,6 +70,8 @@ pub struct Claims {
     pub issued_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
+    /// Which of these claims are there and of a type that they cannot have: whoever checks the JWT refuses it.
+    pub odd: Vec<&'static str>,
 }
 
 impl Credential {
@@ -143,7 +145,13 @@ impl Claims {
                 .and_then(from_unix_seconds)
                 .or_else(|| Timestamp::from_millisecond(millis(value.as_f64()?)?).ok())
         };
+        let is_odd = |name: &&str| {
+            let there = claims.get(*name).is_some_and(|value| !value.is_null());
+            let understood = if *name == "role" { text(name).is_some() } else { moment(name).is_some() };
+            there && !understood
+        };
         Some(Self {
+            odd: ["role", "iat", "exp"].into_iter().filter(is_odd).collect(),
             role: text("role"),
             project_ref: text("ref"),
             issued_at: moment("iat"),
@@ -226,6 +234,9 @@ mod tests {
         assert_eq!(Credential::of(&key).belongs_to(), Some(Role::Anon));
         let odd = jwt(r#"{"role":5,"iat":1e300,"exp":"tomorrow"}"#);
         let Credential::SupabaseJwt(claims) = Credential::of(&odd) else { panic!() };
+        assert_eq!(claims, Claims { odd: vec!["role", "iat", "exp"], ..Claims::default() });
+        let nothing = jwt(r#"{"role":null,"exp":null}"#);
+        let Credential::SupabaseJwt(claims) = Credential::of(&nothing) else { panic!() };
         assert_eq!(claims, Claims::default());
     }
 }

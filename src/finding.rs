@@ -78,6 +78,8 @@ codes! {
         "seal it again with `boothds encrypt`, or rotate the encryption key"
     JwtExpired "jwt.expired" Error "the JWT has expired"
         "store a new key"
+    JwtMalformed "jwt.malformed" Error "the JWT has a claim of a type that it cannot have"
+        "store a key as its provider made it: role is a text, iat and exp are numbers; others are refused"
     JwtExpiring "jwt.expiring" Warning "the JWT is about to expire"
         "store a new key before it does"
     JwtFromTheFuture "jwt.from-the-future" Warning "the JWT says that it was issued in the future"

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::settings::{Identifier, ProbeTable, Settings};
 use crate::source::{Answer, Connector, Evidence, Exchange, Login, Question, RlsScope};
 use crate::tenant::{Role, SealedSource, Tenant};
-use crate::url::{Address, Kind};
+use crate::url::{Address, Kind, plain_id};
 
 mod credentials;
 mod offline;
@@ -346,11 +346,11 @@ impl Prober {
 /// For comparing the tenant with others. Where a sealed URL decides, it tells where the rows are; otherwise the row's own.
 fn fingerprint(prepared: &[Prepared], address: &Address, tenant: &Tenant) -> Fingerprint {
     let place = match prepared.iter().find_map(|one| one.login.as_ref().ok()) {
-        Some(Login::Postgres(own)) => own.endpoint(),
-        _ => address.endpoint(),
+        Some(Login::Postgres(own)) => own.place(),
+        _ => address.place(),
     };
     let keys = prepared.iter().filter_map(|one| one.key.as_ref());
-    Fingerprint::new(&place, tenant.id_in_data_source(), keys)
+    Fingerprint::new(&place, &plain_id(tenant.id_in_data_source()), keys)
 }
 
 /// 100 ms, 200 ms, 400 ms, … each shortened by up to a half at random.

@@ -15,10 +15,12 @@ use crate::secret::Secret;
 
 mod postgres;
 mod redis;
+mod same;
 mod shown;
 
 pub use postgres::{PostgresAddress, TlsMode};
 pub use redis::RedisAddress;
+pub use same::plain_id;
 use shown::endpoint;
 pub use shown::{UNPARSEABLE, carries_secret, masked, passwords};
 

@@ -1,21 +1,25 @@
 //! The application database as its operator would look at it: the server, the role, what the table is like.
 //!
 //! Apart from [`super::Catalogue`], which cannot be opened where columns are missing; nothing here depends on any of
-//! them. Everything is read from the database's own catalogue, on connections of its own, and nothing is changed.
+//! them. Everything is read from the database's own catalogue, on connections of its own, and nothing is changed. Server and
+//! table are read apart, so that whoever has the table locked hides nothing of the server.
 
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::query::COLUMNS;
+use super::query::{COLUMNS, default_of};
 use super::{CatalogueError, is_sqlite};
 use crate::clock::Clock;
 use crate::secret::Secret;
 
+mod complete;
 mod postgres;
 mod sqlite;
 
-/// What was found.
+use complete::{keeps_complete, speaks_of_all};
+
+/// What was found of the database.
 #[derive(Debug)]
 pub struct Facts {
     /// Where the database is, without user and password.
@@ -26,8 +30,6 @@ pub struct Facts {
     pub lag: Duration,
     /// The server, or the library that reads the file.
     pub server: Server,
-    /// The table `tenants`, if there is one.
-    pub table: Option<Table>,
 }
 
 /// What the server says of itself and of us.
@@ -65,6 +67,10 @@ pub enum Encryption {
 /// The table.
 #[derive(Debug, Default)]
 pub struct Table {
+    /// Where the database is, without user and password.
+    pub address: String,
+    /// Whether it is PostgreSQL's; otherwise SQLite's.
+    pub is_postgres: bool,
     /// Its full name, quoted.
     pub name: String,
     /// Whether it is a plain table.
@@ -81,10 +87,16 @@ pub struct Table {
     pub subdomain_is_unique: bool,
     /// Subdomains that more than one tenant has.
     pub shared_subdomains: u64,
-    /// The constraint that data sources are complete: its name, and whether old rows were checked.
+    /// What keeps data sources complete: its name, and whether old rows were checked.
     pub constraint: Option<(String, bool)>,
-    /// Rows that break it.
+    /// Without one, a check that could be taken for it, and what is the matter with it.
+    pub mere: Option<(String, &'static str)>,
+    /// Rows with half a data source.
     pub half_sources: u64,
+    /// Why the rows could not be counted, or checks not be read, if they could not: what is above is then not known.
+    pub uncounted: Option<CatalogueError>,
+    /// The rules that stand in the way of changes: their names, and whether they replace the change.
+    pub rules: Vec<(String, bool)>,
     /// The triggers that fire when a key is changed.
     pub triggers: Vec<Trigger>,
     /// The tables that their functions name.
@@ -137,20 +149,66 @@ pub struct Relation {
 }
 
 impl Facts {
-    /// Looks at the application database.
+    /// Looks at the application database, but for its table.
     ///
     /// # Errors
-    /// A [`CatalogueError`]; a missing table or column is none.
+    /// A [`CatalogueError`].
     pub async fn read(url: &Secret, clock: Clock) -> Result<Self, CatalogueError> {
         if is_sqlite(url) { sqlite::read(url).await } else { postgres::read(url, clock).await }
     }
 }
 
+/// A check of the table.
+#[derive(Debug)]
+struct TableCheck {
+    name: String,
+    /// Its condition.
+    condition: String,
+    /// Whether new rows must satisfy it.
+    enforced: bool,
+    /// Whether old rows did.
+    validated: bool,
+}
+
 impl Table {
+    /// Looks at the table.
+    ///
+    /// # Errors
+    /// A [`CatalogueError`]; a missing column is none.
+    pub async fn read(url: &Secret) -> Result<Self, CatalogueError> {
+        if is_sqlite(url) { sqlite::table(url).await } else { postgres::table(url).await }
+    }
+
+    /// Judges the checks of the table: one that keeps data sources complete by itself, or all of them together.
+    fn judge(&mut self, checks: &[TableCheck]) {
+        let whole = |one: &&TableCheck| keeps_complete([one.condition.as_str()]);
+        let valid = |one: &&TableCheck| one.validated;
+        let enforced = || checks.iter().filter(|one| one.enforced);
+        let together = || keeps_complete(enforced().filter(valid).map(|one| one.condition.as_str()));
+        self.constraint = if let Some(one) = enforced().filter(valid).find(whole) {
+            Some((one.name.clone(), true))
+        } else if together() {
+            Some(("several checks together".to_owned(), true))
+        } else {
+            enforced().find(whole).map(|one| (one.name.clone(), false))
+        };
+        let mut mere = checks.iter().filter(|one| speaks_of_all(&one.condition));
+        self.mere = mere.next().filter(|_| self.constraint.is_none()).map(|one| {
+            let why = if one.enforced { "lets half of one in" } else { "is not enforced" };
+            (one.name.clone(), why)
+        });
+    }
+
     /// The columns that are needed and not there, and the type that each would have.
     #[must_use]
     pub fn missing(&self) -> Vec<(&'static str, &'static str)> {
         COLUMNS.into_iter().filter(|(name, _)| self.column(name).is_none()).collect()
+    }
+
+    /// What a column that is added begins with.
+    #[must_use]
+    pub fn default_of(column: &str) -> &'static str {
+        default_of(column)
     }
 
     /// The columns that are there in another type: name, type, and the type that it should be.
@@ -160,7 +218,10 @@ impl Table {
             .into_iter()
             .filter_map(|(name, wanted)| {
                 let column = self.column(name)?;
-                let text = |kind: &str| kind == "text" || kind == "citext" || kind.starts_with("character");
+                let text = |kind: &str| {
+                    let plain = kind.rsplit('.').next().unwrap_or(kind);
+                    plain == "text" || plain == "citext" || plain.starts_with("character")
+                };
                 let fits = match wanted {
                     "text" => text(&column.kind),
                     "jsonb" => column.kind == "json" || column.kind == "jsonb",

@@ -19,8 +19,8 @@ use crate::tenant::Tenant;
 use crate::url::{is_this_machine, passwords};
 
 /// The columns of the table that the search path leads to. An empty answer means that there is none.
-pub(super) const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
-                       WHERE attrelid = to_regclass('tenants') AND attnum > 0 AND NOT attisdropped";
+pub(super) const COLUMNS: &str = "SELECT attname::text, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute \
+                       WHERE attrelid = pg_catalog.to_regclass('tenants') AND attnum > 0 AND NOT attisdropped";
 
 /// A PostgreSQL server with a `tenants` table.
 pub struct PostgresCatalogue {

@@ -42,6 +42,11 @@ pub(super) const COLUMNS: [(&str, &str); 10] = [
     ("tenant_id_in_data_source", "text"),
 ];
 
+/// What a column that is added begins with, so that its rows say something. Without a status no tenant is active.
+pub(super) fn default_of(column: &str) -> &'static str {
+    if column == "status" { " NOT NULL DEFAULT 'active'" } else { "" }
+}
+
 /// What is known of the table that is read.
 #[derive(Debug)]
 pub(super) struct Schema {
@@ -71,7 +76,7 @@ impl Schema {
             .map(|(name, kind)| {
                 // SQLite has neither type, and takes one column at a time.
                 let kind = if dialect == Dialect::Sqlite { "text" } else { kind };
-                format!("ALTER TABLE tenants ADD COLUMN {name} {kind};")
+                format!("ALTER TABLE tenants ADD COLUMN {name} {kind}{};", default_of(name))
             })
             .collect::<Vec<_>>()
             .join(" ");
@@ -108,6 +113,21 @@ impl Schema {
         let after = after.map(|id| format!(" WHERE t.id > {}", self.quote(id.as_str()))).unwrap_or_default();
         // `ORDER BY id` would be the text of this name.
         format!("{} FROM tenants AS t{after} ORDER BY t.id LIMIT {limit}", self.select())
+    }
+
+    /// Rows that have a key and no URL, with an empty one in its place, in the order of the primary key.
+    pub(super) fn strays(&self, after: Option<&TenantId>, limit: usize) -> String {
+        let after = after.map(|id| format!(" AND t.id > {}", self.quote(id.as_str()))).unwrap_or_default();
+        let columns = COLUMNS.iter().map(|(name, _)| match *name {
+            "data_source_url" => "''".to_owned(),
+            name => self.text(name),
+        });
+        let columns: Vec<String> = columns.collect();
+        format!(
+            "SELECT {} FROM tenants AS t WHERE t.data_source_url IS NULL AND (t.data_source_anon_key <> '' \
+             OR t.data_source_service_key <> ''){after} ORDER BY t.id LIMIT {limit}",
+            columns.join(", ")
+        )
     }
 
     pub(super) fn named(&self, names: &[String]) -> String {

@@ -17,6 +17,7 @@ use crate::tenant::{Role, TenantId};
 
 mod error;
 mod postgres;
+mod rehearse;
 mod session;
 mod sqlite;
 mod statement;
@@ -25,6 +26,7 @@ mod versions;
 
 pub use error::{Holder, RewriteError};
 pub use postgres::PostgresRewriter;
+pub use rehearse::{Sample, Trial};
 pub use sqlite::SqliteRewriter;
 pub use trigger::{BrokenTrigger, Mend};
 pub use versions::Versions;
@@ -37,6 +39,8 @@ pub struct RewriteOptions {
     pub lock_timeout: Duration,
     /// What `app.current_user_id` is set to for audit triggers; `None` leaves it as it is.
     pub as_user: Option<String>,
+    /// How long the server may work at one statement before it ends it; `None` for as long as it takes.
+    pub statement_timeout: Option<Duration>,
 }
 
 /// A connection of its own that rewrites keys, behind one of the back ends.

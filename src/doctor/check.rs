@@ -134,6 +134,13 @@ impl Sink {
         self.send(self.judged(check, &[]));
     }
 
+    /// May not hold, whatever the table says of how much it matters when it does not.
+    pub(super) fn warning(&self, code: CheckCode, message: impl Into<String>, hint: &str) {
+        let hint = Some(hint.to_owned());
+        let check = Check { message: message.into(), hint, ..blank(code.into(), Status::Warning) };
+        self.send(self.judged(check, &[]));
+    }
+
     pub(super) fn skipped(&self, code: CheckCode, why: impl Into<String>) {
         self.send(Check { message: why.into(), ..blank(code.into(), Status::Skipped) });
     }

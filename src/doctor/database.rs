@@ -1,13 +1,15 @@
 //! The application database as a server: reached, encrypted, of a known version, what stands before it, what the role
 //! may do there, what its clock says.
 
+use std::time::Duration;
+
 use super::{Installation, LIMIT, Sink, chain, skew, skip, table, within};
 use crate::catalogue::CatalogueError;
-use crate::catalogue::facts::{Encryption, Facts};
+use crate::catalogue::facts::{Encryption, Facts, Table};
 use crate::finding::CheckCode;
 use crate::probe::milliseconds;
 
-/// The checks of the server, and of the table.
+/// The checks of the server.
 const CODES: &[CheckCode] = &[
     CheckCode::DatabaseReachable,
     CheckCode::DatabaseTls,
@@ -16,6 +18,9 @@ const CODES: &[CheckCode] = &[
     CheckCode::DatabaseReadOnly,
     CheckCode::DatabaseRole,
     CheckCode::DatabaseClock,
+];
+/// The checks of the table.
+const TABLE_CODES: &[CheckCode] = &[
     CheckCode::TenantsColumns,
     CheckCode::DatabaseSelect,
     CheckCode::DatabaseUpdate,
@@ -26,6 +31,8 @@ const CODES: &[CheckCode] = &[
     CheckCode::TenantsPrimaryKey,
     CheckCode::TenantsTrigger,
 ];
+/// How long the questions about the table may take: each may wait a while for a lock, and some read all rows.
+const TABLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The oldest versions that boothds is made for. SQLite 3.35 brought RETURNING.
 const OLDEST_POSTGRES: u32 = 130_000;
@@ -37,32 +44,43 @@ pub(super) async fn check(installation: &Installation, sink: &Sink) {
         let message = "the URL of the application database is not set, or not usable";
         sink.wrong_so(code, message, hint.unwrap_or_else(|| code.hint().to_owned()));
         skip(&CODES[1..], "there is no application database URL", sink);
+        skip(TABLE_CODES, "there is no application database URL", sink);
         return;
     };
+    let origin = url.origin.to_string();
     let work = async {
         match Facts::read(&url.value, installation.clock).await {
             Ok(facts) => {
                 server(&facts, sink);
-                match &facts.table {
-                    Some(table) => table::check(&facts, table, sink),
-                    None => {
-                        let message =
-                            format!("the application database {} has no table `tenants`", facts.address);
-                        let hint = format!(
-                            "is this the application database, and not a tenant's? (the URL is {})",
-                            url.origin
-                        );
-                        sink.wrong_so(CheckCode::TenantsColumns, message, hint);
-                        let codes: Vec<CheckCode> =
-                            CODES.iter().copied().filter(|code| !sink.has(*code)).collect();
-                        skip(&codes, "there is no table `tenants`", sink);
-                    }
-                }
+                Some(facts)
             }
-            Err(error) => unreachable(&error, &url.origin.to_string(), sink),
+            Err(error) => {
+                unreachable(&error, &origin, sink);
+                None
+            }
         }
     };
-    within(LIMIT, CODES, sink, work).await;
+    let Some(Some(facts)) = within(LIMIT, CODES, sink, work).await else {
+        skip(TABLE_CODES, "the application database cannot be asked", sink);
+        return;
+    };
+    let work = async {
+        match Table::read(&url.value).await {
+            Ok(table) => table::check(&facts, &table, sink),
+            Err(error @ CatalogueError::NoTable { .. }) => {
+                let hint =
+                    format!("is this the application database, and not a tenant's? (the URL is {origin})");
+                sink.wrong_so(CheckCode::TenantsColumns, chain(&error), hint);
+                skip(&TABLE_CODES[1..], "there is no table `tenants`", sink);
+            }
+            Err(error) => {
+                let hint = "is `tenants` locked, or the server overloaded? try it again";
+                sink.wrong_so(CheckCode::TenantsColumns, table::why(&error), hint);
+                skip(&TABLE_CODES[1..], "the table could not be looked at: see tenants.columns", sink);
+            }
+        }
+    };
+    within(TABLE_LIMIT, TABLE_CODES, sink, work).await;
 }
 
 fn unreachable(error: &CatalogueError, origin: &str, sink: &Sink) {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::stored::{Stored, Unknown};
-use super::{Installation, Options, READING_LIMIT, Sink, chain, skip, within};
+use super::{Installation, LIMIT, Options, READING_LIMIT, Sink, skip, table, within};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::cipher::{KeyState, inspect};
 use crate::finding::CheckCode;
@@ -24,7 +24,9 @@ pub(super) const CODES: &[CheckCode] = &[
     CheckCode::StoredHex,
     CheckCode::StoredUnreadable,
     CheckCode::StoredMissing,
+    CheckCode::StoredStray,
     CheckCode::StoredCopied,
+    CheckCode::TenantsStatus,
     CheckCode::SourceUsable,
     CheckCode::Credentials,
     CheckCode::Duplicates,
@@ -105,17 +107,30 @@ pub(super) async fn check(
                     CatalogueError::NoTable { .. } | CatalogueError::NoColumns { .. } => {
                         "see tenants.columns"
                     }
+                    // It can be reached, so that this is not said there.
+                    CatalogueError::Query { .. } => {
+                        sink.wrong(CheckCode::StoredSealed, table::why(&error));
+                        "see stored.sealed"
+                    }
                     _ => "see database.reachable",
                 };
                 let why = format!("the tenants cannot be read: {why}");
-                skip(CODES, &why, sink);
+                let rest: Vec<CheckCode> = CODES.iter().copied().filter(|code| !sink.has(*code)).collect();
+                skip(&rest, &why, sink);
                 return Err(why);
             }
         };
         match read(&catalogue, installation, options, sink).await {
-            Ok(rows) => Ok(Seen { catalogue, rows }),
+            Ok(Some(rows)) => Ok(Seen { catalogue, rows }),
+            Ok(None) => {
+                let seconds = LIMIT.as_secs();
+                let message = format!("no row could be read within {seconds} s: is `tenants` locked?");
+                sink.error(CheckCode::StoredSealed, message);
+                skip(&CODES[1..], "the tenants could not be read", sink);
+                Err("the tenants could not be read".to_owned())
+            }
             Err(error) => {
-                sink.wrong(CheckCode::StoredSealed, chain(&error));
+                sink.wrong(CheckCode::StoredSealed, table::why(&error));
                 skip(&CODES[1..], "the tenants could not be read to the end", sink);
                 Err("the tenants could not be read to the end".to_owned())
             }
@@ -125,12 +140,13 @@ pub(super) async fn check(
     read.unwrap_or_else(|| Err("the tenants could not be read in time".to_owned()))
 }
 
+/// What each row says; nothing if not even the first of them came in time.
 async fn read(
     catalogue: &Catalogue,
     installation: &Installation,
     options: &Options,
     sink: &Sink,
-) -> Result<Rows, CatalogueError> {
+) -> Result<Option<Rows>, CatalogueError> {
     let prober = installation.ring.as_ref().ok().map(|ring| {
         let settings = ProbeOptions {
             expiring_within: options.expiring_within,
@@ -140,13 +156,17 @@ async fn read(
         Prober::new(Arc::clone(ring), settings, installation.clock)
     });
     let everybody = TenantFilter::default();
-    let before = catalogue.count(&everybody).await?;
+    let beginning = async {
+        let before = catalogue.count(&everybody).await?;
+        Ok::<_, CatalogueError>((before, catalogue.scan(None, PAGE).await?))
+    };
+    let Ok(beginning) = tokio::time::timeout(LIMIT, beginning).await else { return Ok(None) };
+    let (before, mut page) = beginning?;
     let expected = usize::try_from(before).unwrap_or(usize::MAX).min(MOST_EXPECTED);
     let mut stored = Stored::new(prober.is_some(), expected);
     let mut rows = Rows::default();
     let _ = rows.said.try_reserve_exact(expected);
     let mut seen = 0u64;
-    let mut page = catalogue.scan(None, PAGE).await?;
     loop {
         let (tenants, next) = page;
         let (prober, digests) = (prober.clone(), rows.digests.clone());
@@ -176,11 +196,40 @@ async fn read(
             None => break,
         }
     }
+    strays(catalogue, prober.as_ref(), &rows.digests, &mut stored, sink).await?;
     let after = catalogue.count(&everybody).await?;
     // Rows may come and go meanwhile, but none may be passed over.
     let missed = before.min(after).saturating_sub(seen);
     stored.report(Unknown { missed, ring: installation.ring.is_err() }, sink);
-    Ok(rows.complete())
+    Ok(Some(rows.complete()))
+}
+
+/// Judges the keys of tenants without a URL, which were counted with the others and passed over.
+async fn strays(
+    catalogue: &Catalogue,
+    prober: Option<&Prober>,
+    digests: &Digests,
+    stored: &mut Stored,
+    sink: &Sink,
+) -> Result<(), CatalogueError> {
+    let mut place = None;
+    loop {
+        let (tenants, next) = catalogue.strays(place.as_ref(), PAGE).await?;
+        let (prober, digests) = (prober.cloned(), digests.clone());
+        let judging = tokio::task::spawn_blocking(move || {
+            let judged = tenants.into_iter().map(|tenant| judge(prober.as_ref(), &digests, tenant));
+            judged.collect::<Vec<_>>()
+        });
+        let Ok(judged) = judging.await else {
+            stored.lost();
+            return Ok(());
+        };
+        judged.into_iter().for_each(|one| stored.add_stray(one, sink));
+        place = next;
+        if place.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 fn judge(prober: Option<&Prober>, digests: &Digests, tenant: Tenant) -> Judged {

@@ -3,8 +3,7 @@
 
 use super::trigger;
 use crate::catalogue::CatalogueError;
-use crate::catalogue::facts::{Facts, Table};
-use crate::clock::Clock;
+use crate::catalogue::facts::Table;
 use crate::sanitize::printable;
 use crate::secret::Secret;
 
@@ -23,13 +22,23 @@ const DEFAULT_POOL: &str = " DEFAULT '{\"min\":2,\"max\":10}'";
 ///
 /// # Errors
 /// [`NothingKnown`].
-pub async fn schema_sql(url: &Secret, clock: Clock) -> Result<String, NothingKnown> {
-    let facts = Facts::read(url, clock).await?;
-    let Some(table) = &facts.table else {
-        return Err(CatalogueError::NoTable { address: facts.address }.into());
+pub async fn schema_sql(url: &Secret) -> Result<String, NothingKnown> {
+    let table = Table::read(url).await?;
+    if let Some(error) = table.uncounted {
+        return Err(error.into());
+    }
+    let steps = match (table.is_plain, table.is_postgres) {
+        (true, true) => postgres(&table),
+        (true, false) => sqlite(&table),
+        (false, _) => {
+            let why = format!(
+                "{} is no plain table: mend the table behind it, or take its data into one",
+                table.name
+            );
+            vec![(why, String::new())]
+        }
     };
-    let steps = if facts.is_postgres { postgres(table) } else { sqlite(table) };
-    let mut text = format!("-- The schema of {}, by boothds {}.\n", facts.address, env!("CARGO_PKG_VERSION"));
+    let mut text = format!("-- The schema of {}, by boothds {}.\n", table.address, env!("CARGO_PKG_VERSION"));
     if steps.is_empty() {
         text.push_str("-- There is nothing to mend.\n");
         return Ok(text);
@@ -54,15 +63,18 @@ fn postgres(table: &Table) -> Vec<Step> {
     let name = &table.name;
     let mut steps = Vec::new();
     for (column, kind) in table.missing() {
-        let default = if column == "connection_pool_config" { DEFAULT_POOL } else { "" };
-        // Without one the rows that there are could not be told apart.
-        let default = if column == "id" { " DEFAULT gen_random_uuid()" } else { default };
+        let default = match column {
+            "connection_pool_config" => DEFAULT_POOL,
+            // Without one the rows that there are could not be told apart.
+            "id" => " DEFAULT gen_random_uuid()",
+            column => Table::default_of(column),
+        };
         steps.push((
-            format!("boothds reads the column {column}, which is missing"),
+            missing(column),
             format!("ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column} {kind}{default};"),
         ));
     }
-    if !table.has_primary_key && table.is_plain {
+    if !table.has_primary_key {
         steps.push(match table.unfit_ids {
             0 => (
                 "rows are told apart by their id when keys are rotated".to_owned(),
@@ -91,26 +103,7 @@ fn postgres(table: &Table) -> Vec<Step> {
             ),
         });
     }
-    if table.constraint.is_none() {
-        let (validity, why) = match table.half_sources {
-            0 => ("", "a data source has a URL and both keys, or nothing of it".to_owned()),
-            rows => (
-                " NOT VALID",
-                format!(
-                    "a data source has a URL and both keys, or nothing of it; {rows} rows do not: correct them, then \
-                     ALTER TABLE {name} VALIDATE CONSTRAINT check_data_source_complete"
-                ),
-            ),
-        };
-        steps.push((
-            why,
-            format!(
-                "ALTER TABLE {name} DROP CONSTRAINT IF EXISTS check_data_source_complete;\n\
-                 ALTER TABLE {name} ADD CONSTRAINT check_data_source_complete CHECK (\n  \
-                 num_nulls(data_source_url, data_source_anon_key, data_source_service_key) IN (0, 3)){validity};"
-            ),
-        ));
-    }
+    steps.extend(constraint(table));
     let mends = table.triggers.iter().flat_map(|one| trigger::read(one, &table.relations).mends);
     for step in mends {
         // Two triggers may share a function.
@@ -119,6 +112,66 @@ fn postgres(table: &Table) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Why a column is added, and what it then says.
+fn missing(column: &str) -> String {
+    let more = match column {
+        "status" => "; every tenant is active then: correct those that are not",
+        _ => "",
+    };
+    format!("boothds reads the column {column}, which is missing{more}")
+}
+
+/// That data sources are complete: a constraint for it, or what there is to be done before.
+fn constraint(table: &Table) -> Option<Step> {
+    const WHAT: &str = "a data source has a URL and both keys, or nothing of it";
+    let (name, half) = (&table.name, table.half_sources);
+    let lacks_a_key = table.missing().iter().any(|(column, _)| column.ends_with("_key"));
+    match (&table.constraint, half) {
+        (Some((_, true)), _) => None,
+        // Each change of such a row would be refused from then on, and all of them are such rows.
+        (None, 1..) if lacks_a_key => Some((
+            format!(
+                "{WHAT}; {half} rows would not: fill the column that is added, then print these statements again"
+            ),
+            String::new(),
+        )),
+        (Some((known, false)), 0) => Some((
+            format!("{WHAT}; the rows that were there before satisfy it too"),
+            format!("ALTER TABLE {name} VALIDATE CONSTRAINT {};", quoted(known)),
+        )),
+        (Some((known, false)), _) => Some((
+            format!(
+                "{WHAT}; {half} rows do not: correct them, then ALTER TABLE {name} VALIDATE CONSTRAINT {}",
+                quoted(known)
+            ),
+            String::new(),
+        )),
+        (None, _) => {
+            let (validity, why) = match half {
+                0 => ("", WHAT.to_owned()),
+                rows => (
+                    " NOT VALID",
+                    format!(
+                        "{WHAT}; {rows} rows do not: correct them, then \
+                         ALTER TABLE {name} VALIDATE CONSTRAINT check_data_source_complete"
+                    ),
+                ),
+            };
+            let statement = format!(
+                "ALTER TABLE {name} DROP CONSTRAINT IF EXISTS check_data_source_complete;\n\
+                 ALTER TABLE {name} ADD CONSTRAINT check_data_source_complete CHECK (\n  \
+                 num_nulls(data_source_url, data_source_anon_key, data_source_service_key) IN (0, 3)){validity};"
+            );
+            Some((why, statement))
+        }
+    }
+}
+
+/// A name in double quotes.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A statement that PostgreSQL has no `IF NOT EXISTS` for; the other one where there is a primary key already.
@@ -136,10 +189,8 @@ fn sqlite(table: &Table) -> Vec<Step> {
     for (column, _) in table.missing() {
         // SQLite takes no default in parentheses here, and none is needed.
         steps.push((
-            format!(
-                "boothds reads the column {column}, which is missing (SQLite has no IF NOT EXISTS for it)"
-            ),
-            format!("ALTER TABLE tenants ADD COLUMN {column} text;"),
+            format!("{} (SQLite has no IF NOT EXISTS: this one fails if it is run again)", missing(column)),
+            format!("ALTER TABLE tenants ADD COLUMN {column} text{};", Table::default_of(column)),
         ));
     }
     if !table.subdomain_is_unique && table.shared_subdomains == 0 {
@@ -148,14 +199,24 @@ fn sqlite(table: &Table) -> Vec<Step> {
             "CREATE UNIQUE INDEX IF NOT EXISTS tenants_subdomain_unique ON tenants (subdomain);".to_owned(),
         ));
     }
-    if !table.has_primary_key {
+    if !table.has_primary_key && table.unfit_ids > 0 {
+        let rows = table.unfit_ids;
+        steps.push((
+            format!("id cannot be unique: {rows} rows have no id, or one that others have; correct them"),
+            String::new(),
+        ));
+    } else if !table.has_primary_key {
         steps.push((
             "an id names one tenant (SQLite cannot make it the primary key of a table that is there)"
                 .to_owned(),
             "CREATE UNIQUE INDEX IF NOT EXISTS tenants_id_unique ON tenants (id);".to_owned(),
         ));
     }
-    if table.constraint.is_none() {
+    if let (None, 1.., true) =
+        (&table.constraint, table.half_sources, table.missing().iter().any(|(c, _)| c.ends_with("_key")))
+    {
+        steps.extend(constraint(table));
+    } else if table.constraint.is_none() {
         steps.push((
             "SQLite adds no constraint to a table that is there: these triggers keep data sources complete"
                 .to_owned(),

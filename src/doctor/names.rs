@@ -93,7 +93,12 @@ pub(super) fn shown(tenant: &Tenant) -> String {
 }
 
 pub(super) fn shown_name(id: &str, subdomain: &str) -> String {
-    let name = printable(if subdomain.is_empty() { id } else { subdomain });
+    shown_text(if subdomain.is_empty() { id } else { subdomain })
+}
+
+/// A text of a row, as far as it is reasonable.
+pub(super) fn shown_text(text: &str) -> String {
+    let name = printable(text);
     match name.char_indices().nth(NAME_LIMIT) {
         Some((cut, _)) => format!("{}…", &name[..cut]),
         None => name.into_owned(),

@@ -60,9 +60,14 @@ pub(super) async fn check(installation: &Installation, options: &Options, sink: 
             return;
         }
     };
-    let (selection, whole) = match select(&catalogue, options.scope).await {
-        Ok(selected) => selected,
-        Err(error) => {
+    let selected = tokio::time::timeout(super::LIMIT, select(&catalogue, options.scope)).await;
+    let (selection, whole) = match selected {
+        Ok(Ok(selected)) => selected,
+        Err(_) => {
+            skip(CODES, "the tenants could not be read in time: see stored.sealed", sink);
+            return;
+        }
+        Ok(Err(error)) => {
             sink.wrong(CheckCode::SourceTest, chain(&error));
             sink.skipped(CheckCode::SourceRls, "the tenants could not be read");
             return;
@@ -121,6 +126,7 @@ fn is_known_offline(code: FindingCode) -> bool {
             | F::KeySameUser
             | F::KeyPrevious
             | F::KeyNotCanonical
+            | F::JwtMalformed
             | F::JwtExpired
             | F::JwtExpiring
             | F::JwtFromTheFuture

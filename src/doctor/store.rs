@@ -10,7 +10,7 @@ use crate::cipher::Authenticator;
 use crate::finding::CheckCode;
 use crate::probe::milliseconds;
 use crate::sanitize::printable;
-use crate::state::{Identity, Location, ROW_PURPOSE, StateStore, Vitals};
+use crate::state::{Identity, Location, ROW_PURPOSE, StateError, StateFailure, StateStore, Vitals};
 use crate::url::is_this_machine;
 
 const CODES: &[CheckCode] = &[
@@ -55,8 +55,8 @@ async fn examine(
     location: &Location,
     sink: &Sink,
 ) -> Result<StateStore, String> {
-    // Opening a file narrows its mode.
-    mode(location, sink).await;
+    // Opening a file of ours narrows its mode.
+    let before = mode(location).await;
     match location {
         Location::Redis(address) if !address.tls && !is_this_machine(&address.host) => {
             let message = format!("the connection to {} is not encrypted", location.address());
@@ -74,9 +74,21 @@ async fn examine(
         authenticator: ring.map(|ring| Arc::new(Authenticator::new(ring, ROW_PURPOSE))),
         clock: installation.clock,
     };
-    let store = match StateStore::open_existing(location, identity).await {
+    let opened = StateStore::open_existing(location, identity).await;
+    report_mode(location, before, sink).await;
+    let store = match opened {
         Ok(Some(store)) => store,
         Ok(None) => {
+            if let Err(error) = StateStore::could_be_made(location).await {
+                let hint = "name a folder that can be written with BOOTHDS_STATE_URL, or let whoever runs the services make it";
+                sink.wrong_so(
+                    CheckCode::StateReachable,
+                    format!("it is not there, and cannot be made: {error}"),
+                    hint,
+                );
+                skip(OPEN, "there is no state store", sink);
+                return Err("there is no state store".to_owned());
+            }
             let address = location.address();
             let message = format!("{address} is not there yet; whoever needs it first makes it");
             sink.ok(CheckCode::StateReachable, message);
@@ -84,7 +96,11 @@ async fn examine(
             return Err("there is no state store yet".to_owned());
         }
         Err(error) => {
-            sink.wrong(CheckCode::StateReachable, error.to_string());
+            sink.wrong_so(
+                CheckCode::StateReachable,
+                error.to_string(),
+                hint(&error, CheckCode::StateReachable),
+            );
             skip(OPEN, "the state store cannot be used", sink);
             return Err("the state store cannot be used".to_owned());
         }
@@ -96,7 +112,11 @@ async fn examine(
             report_vitals(location, &vitals, sink);
         }
         Err(error) => {
-            sink.wrong(CheckCode::StateReachable, error.to_string());
+            sink.wrong_so(
+                CheckCode::StateReachable,
+                error.to_string(),
+                hint(&error, CheckCode::StateReachable),
+            );
             skip(OPEN, "the state store cannot be used", sink);
             store.close().await;
             return Err("the state store cannot be used".to_owned());
@@ -106,34 +126,74 @@ async fn examine(
     Ok(store)
 }
 
-async fn mode(location: &Location, sink: &Sink) {
+/// What to do about a store that does not serve.
+fn hint(error: &StateError, code: CheckCode) -> &'static str {
+    let is_server = error.address.starts_with("redis");
+    match error.failure {
+        StateFailure::Newer => {
+            "use that version of boothds everywhere, or name another place with BOOTHDS_STATE_URL; docs/state.md says how to start anew"
+        }
+        StateFailure::Foreign => "name another place with BOOTHDS_STATE_URL: this one is somebody else's",
+        StateFailure::Corrupt => "docs/state.md says how to start anew",
+        StateFailure::Login => "check user and password in BOOTHDS_STATE_URL",
+        StateFailure::Denied if is_server => {
+            "grant the user the commands and keys of boothds; docs/state.md lists them"
+        }
+        StateFailure::ReadOnly if is_server => {
+            "name the primary server with BOOTHDS_STATE_URL: a replica takes no changes"
+        }
+        StateFailure::Full if is_server => "make room in the server's maxmemory",
+        StateFailure::Denied | StateFailure::ReadOnly => {
+            "check the owner and the permissions of the file and its folder"
+        }
+        StateFailure::Full => "make room on the disk",
+        _ => code.hint(),
+    }
+}
+
+/// The mode of the file as far as others may use it; nothing of one that is not there or a server's.
+async fn mode(location: &Location) -> Option<std::io::Result<u32>> {
+    let Location::Sqlite(path) = location else { return None };
+    let own = path.clone();
+    let about = tokio::task::spawn_blocking(move || own.metadata()).await;
+    match about {
+        Ok(Ok(about)) if about.is_file() => Some(Ok(about.permissions().mode() & 0o777)),
+        Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Some(Err(error)),
+        Ok(_) => None,
+        Err(_) => Some(Err(std::io::Error::other("looking at it failed"))),
+    }
+}
+
+async fn report_mode(location: &Location, before: Option<std::io::Result<u32>>, sink: &Sink) {
     const CODE: CheckCode = CheckCode::StateMode;
     let Location::Sqlite(path) = location else {
         sink.ok(CODE, "the store is a server: no file of it is here");
         return;
     };
-    let own = path.clone();
-    let about = tokio::task::spawn_blocking(move || own.metadata()).await;
-    match about {
-        Ok(Ok(about)) if about.is_file() && about.permissions().mode() & 0o077 != 0 => {
-            let mode = about.permissions().mode() & 0o777;
-            let path = printable(&path.display().to_string()).into_owned();
-            let message = format!("{path} had the mode {mode:04o}, and is narrowed now to its owner");
-            sink.wrong(CODE, message);
-        }
-        Ok(Ok(_)) => sink.ok(CODE, "nobody else can read the file"),
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            sink.ok(CODE, "there is no file that others could read");
-        }
-        Ok(Err(error)) => sink.skipped(CODE, format!("the file cannot be looked at: {error}")),
-        Err(_) => sink.error(CODE, "looking at the file failed"),
+    let path = printable(&path.display().to_string()).into_owned();
+    match before {
+        None => sink.ok(CODE, "there is no file that others could read"),
+        Some(Err(error)) => sink.skipped(CODE, format!("the file cannot be looked at: {error}")),
+        Some(Ok(was)) if was & 0o077 == 0 => sink.ok(CODE, "nobody else can read the file"),
+        Some(Ok(was)) => match mode(location).await {
+            Some(Ok(now)) if now & 0o077 == 0 => {
+                sink.wrong(CODE, format!("{path} had the mode {was:04o}, and is narrowed now to its owner"));
+            }
+            _ => {
+                let hint = "if it is a state store, chmod 600 it; a file of somebody else's is left as it is";
+                sink.wrong_so(CODE, format!("{path} has the mode {was:04o}"), hint);
+            }
+        },
     }
 }
 
 fn report_vitals(location: &Location, vitals: &Vitals, sink: &Sink) {
     match &vitals.writable {
         Ok(()) => sink.ok(CheckCode::StateWritable, "it takes changes"),
-        Err(error) => sink.wrong(CheckCode::StateWritable, error.to_string()),
+        Err(error) => {
+            let hint = hint(error, CheckCode::StateWritable);
+            sink.wrong_so(CheckCode::StateWritable, error.to_string(), hint);
+        }
     }
     let lag = milliseconds(vitals.lag);
     if vitals.lag > SLOW {

@@ -4,15 +4,20 @@
 use std::collections::BTreeMap;
 
 use super::fleet::{CODES, Judged};
-use super::names::Tally;
+use super::names::{Tally, shown_text};
 use super::{Sink, count, skip};
 use crate::cipher::{KeyId, KeyState};
-use crate::failure::FailureClass;
+use crate::failure::{Failure, FailureClass};
 use crate::finding::{CheckCode, Code, FindingCode};
+use crate::probe::{Looked, Offline};
 use crate::survey::{Alike, Fleet};
+use crate::tenant::{Role, Status, Tenant};
 
 /// So many pairs of tenants are named.
 const NAMED: usize = 5;
+
+/// The statuses that are known.
+const KNOWN: [Status; 3] = [Status::Active, Status::Suspended, Status::Cancelled];
 
 /// What is known of all tenants so far.
 pub(super) struct Stored {
@@ -73,24 +78,17 @@ impl Stored {
         let Judged { tenant, offline, sealed, .. } = judged;
         let Some(offline) = offline else { return };
         self.with_source += 1;
+        self.look(&tenant, &offline.keys, sink);
         let mut wrong = |code: Code, what: &str| {
             self.wrong.entry(code).or_default().add(code, &tenant, what, sink);
         };
+        if !KNOWN.iter().any(|status| status.as_str() == tenant.status) {
+            let status = if tenant.status.is_empty() { "none" } else { &tenant.status };
+            wrong(CheckCode::TenantsStatus.into(), &shown_text(status));
+        }
         for (role, looked) in &offline.keys {
-            self.keys += u64::from(looked.state != KeyState::Missing);
-            if let Some(id) = looked.key_id {
-                *self.under.entry(id).or_default() += 1;
-            }
-            match looked.state {
-                KeyState::Sealed => {}
-                KeyState::PreviousKey => wrong(FindingCode::KeyPrevious.into(), role.as_str()),
-                KeyState::Plaintext => wrong(CheckCode::StoredPlaintext.into(), role.as_str()),
-                KeyState::Hex => wrong(CheckCode::StoredHex.into(), role.as_str()),
-                KeyState::Unreadable => wrong(CheckCode::StoredUnreadable.into(), role.as_str()),
-                KeyState::Missing => wrong(CheckCode::StoredMissing.into(), role.as_str()),
-            }
-            if !looked.canonical {
-                wrong(FindingCode::KeyNotCanonical.into(), role.as_str());
+            if looked.state == KeyState::Missing {
+                wrong(CheckCode::StoredMissing.into(), role.as_str());
             }
         }
         for finding in &offline.findings {
@@ -102,7 +100,10 @@ impl Stored {
                 wrong(finding.code.into(), role.unwrap_or_default());
             }
         }
-        for failure in &offline.failures {
+        let mut classes: Vec<&Failure> = offline.failures.iter().collect();
+        // Both keys may fail alike, of one tenant.
+        classes.dedup_by_key(|failure| failure.class);
+        for failure in classes {
             let slot = self.failures.entry(failure.class.slug());
             let (_, tally) = slot.or_insert_with(|| (failure.class, Tally::default()));
             tally.add(CheckCode::SourceUsable.into(), &tenant, "", sink);
@@ -114,6 +115,44 @@ impl Stored {
             self.compared += 1;
         }
         self.sealed.add(number, sealed);
+    }
+
+    /// Adds a tenant, counted already, whose keys nobody uses: there is no URL.
+    pub(super) fn add_stray(&mut self, judged: Judged, sink: &Sink) {
+        let Judged { tenant, offline, sealed, .. } = judged;
+        let Some(Offline { keys, .. }) = offline else { return };
+        self.look(&tenant, &keys, sink);
+        for (role, _) in keys.iter().filter(|(_, looked)| looked.state != KeyState::Missing) {
+            let code = CheckCode::StoredStray.into();
+            self.wrong.entry(code).or_default().add(code, &tenant, role.as_str(), sink);
+        }
+        if !sealed.is_empty() {
+            let number = self.fleet.name(&super::names::shown(&tenant));
+            self.sealed.add(number, sealed);
+        }
+    }
+
+    /// Counts the keys that are there, and what is wrong with each as it is stored.
+    fn look(&mut self, tenant: &Tenant, keys: &[(Role, Looked)], sink: &Sink) {
+        let mut wrong = |code: Code, what: &str| {
+            self.wrong.entry(code).or_default().add(code, tenant, what, sink);
+        };
+        for (role, looked) in keys {
+            self.keys += u64::from(looked.state != KeyState::Missing);
+            if let Some(id) = looked.key_id {
+                *self.under.entry(id).or_default() += 1;
+            }
+            match looked.state {
+                KeyState::Sealed | KeyState::Missing => {}
+                KeyState::PreviousKey => wrong(FindingCode::KeyPrevious.into(), role.as_str()),
+                KeyState::Plaintext => wrong(CheckCode::StoredPlaintext.into(), role.as_str()),
+                KeyState::Hex => wrong(CheckCode::StoredHex.into(), role.as_str()),
+                KeyState::Unreadable => wrong(CheckCode::StoredUnreadable.into(), role.as_str()),
+            }
+            if !looked.canonical {
+                wrong(FindingCode::KeyNotCanonical.into(), role.as_str());
+            }
+        }
     }
 
     pub(super) fn report(mut self, unknown: Unknown, sink: &Sink) {
@@ -128,7 +167,11 @@ impl Stored {
         self.copied(whole, sink);
         self.duplicates(whole, sink);
         for (code, tally) in std::mem::take(&mut self.wrong) {
-            let what = if matches!(code, Code::Check(_)) { "key" } else { "case" };
+            let what = match code {
+                Code::Check(CheckCode::TenantsStatus) => "tenant",
+                Code::Check(_) => "key",
+                Code::Finding(_) => "case",
+            };
             tally.report(code, what, sink);
         }
         let mut usable = true;
@@ -157,6 +200,8 @@ impl Stored {
             (CheckCode::StoredHex, "no key is stored as hexadecimal parts"),
             (CheckCode::StoredUnreadable, "no stored key is unreadable"),
             (CheckCode::StoredMissing, "no key is missing"),
+            (CheckCode::StoredStray, "no key is stored for a tenant without a data source"),
+            (CheckCode::TenantsStatus, "every tenant with a data source has a status that is known"),
         ] {
             if whole && !sink.has(code) && (self.has_ring || code != CheckCode::StoredUnreadable) {
                 sink.ok(code, message);

@@ -1,7 +1,8 @@
 //! The table `tenants` and what the role may do with it, as far as the catalogue of the database tells.
 
 use super::trigger::{self, Reading};
-use super::{Sink, count, skip};
+use super::{Sink, chain, count, skip};
+use crate::catalogue::CatalogueError;
 use crate::catalogue::facts::{Facts, Table};
 use crate::finding::CheckCode;
 use crate::sanitize::printable;
@@ -88,49 +89,66 @@ fn rights(facts: &Facts, table: &Table, sink: &Sink) {
 
 fn constraint(table: &Table, sink: &Sink) {
     const CODE: CheckCode = CheckCode::TenantsConstraint;
+    if let Some(error) = &table.uncounted {
+        sink.skipped(CODE, uncounted(error));
+        return;
+    }
     let half = count(table.half_sources, "row");
+    let incomplete = if table.half_sources > 0 { format!("; incomplete: {half}") } else { String::new() };
+    let mere = match &table.mere {
+        Some((name, why)) => format!("; {} {why}", printable(name)),
+        None => String::new(),
+    };
     match &table.constraint {
-        Some((name, true)) => {
+        Some((name, true)) if table.half_sources == 0 => {
             sink.ok(CODE, format!("{} keeps data sources complete", printable(name)));
+        }
+        Some((name, true)) => {
+            let hint = "complete those rows, or clear what is left in them";
+            let message = format!("{} keeps data sources complete from now on{incomplete}", printable(name));
+            sink.wrong_so(CODE, message, hint);
         }
         Some((name, false)) => {
             let message = format!("{} was never validated; against it: {half}", printable(name));
             let hint = "complete those rows, then ALTER TABLE tenants VALIDATE CONSTRAINT …";
             sink.wrong_so(CODE, message, hint);
         }
-        None if table.half_sources > 0 => {
-            sink.wrong(CODE, format!("no constraint keeps data sources complete; incomplete: {half}"));
-        }
-        None => sink.wrong(CODE, "no constraint keeps data sources complete"),
+        None => sink.wrong(CODE, format!("no constraint keeps data sources complete{mere}{incomplete}")),
     }
 }
 
-fn uniqueness(table: &Table, sink: &Sink) {
-    if table.subdomain_is_unique {
-        sink.ok(CheckCode::TenantsSubdomain, "no two tenants can have one subdomain");
-    } else if table.shared_subdomains > 0 {
-        let shared = count(table.shared_subdomains, "subdomain");
-        let message =
-            format!("there is no unique index over the subdomain; had by several tenants: {shared}");
-        let hint = "give each tenant its own subdomain, then create the index that `boothds doctor --print-sql` prints";
-        sink.wrong_so(CheckCode::TenantsSubdomain, message, hint);
-    } else if table.column("subdomain").is_some() {
-        sink.wrong(CheckCode::TenantsSubdomain, "there is no unique index over the subdomain alone");
+/// Why the table, or its rows, could not be looked at, with the cause that is likely.
+pub(super) fn why(error: &CatalogueError) -> String {
+    let text = chain(error);
+    let cause = if text.contains("(SQLSTATE 55P03)") {
+        "another transaction has `tenants` locked: "
+    } else if text.contains("(SQLSTATE 57014)") {
+        "the server took too long: "
     } else {
-        sink.skipped(CheckCode::TenantsSubdomain, "there is no column `subdomain`");
-    }
+        ""
+    };
+    format!("{cause}{text}")
+}
+
+fn uncounted(error: &CatalogueError) -> String {
+    format!("rows and checks could not be looked at: {}", why(error))
+}
+
+fn uniqueness(table: &Table, sink: &Sink) {
+    subdomain(table, sink);
     const CODE: CheckCode = CheckCode::TenantsPrimaryKey;
-    match (table.is_plain, table.has_primary_key, table.unfit_ids) {
+    match (table.is_plain, table.has_primary_key, table.unfit_ids, &table.uncounted) {
         (false, ..) => {
             let hint = "name the database of the table itself: keys can be rotated in a plain table only";
             sink.wrong_so(CODE, format!("{} is no plain table", printable(&table.name)), hint);
         }
-        (true, true, _) => sink.ok(CODE, "the column `id` tells rows apart"),
-        (true, false, 0) if table.column("id").is_some() => {
+        (true, true, ..) => sink.ok(CODE, "the column `id` tells rows apart"),
+        (true, false, _, Some(error)) => sink.skipped(CODE, uncounted(error)),
+        (true, false, 0, None) if table.column("id").is_some() => {
             sink.wrong(CODE, "the column `id` is no primary key, nor unique and never null");
         }
-        (true, false, 0) => sink.skipped(CODE, "there is no column `id`"),
-        (true, false, unfit) => {
+        (true, false, 0, None) => sink.skipped(CODE, "there is no column `id`"),
+        (true, false, unfit, None) => {
             let rows = count(unfit, "row");
             let message = format!("the column `id` is no primary key; without an id of its own: {rows}");
             sink.wrong_so(
@@ -142,6 +160,25 @@ fn uniqueness(table: &Table, sink: &Sink) {
     }
 }
 
+fn subdomain(table: &Table, sink: &Sink) {
+    const CODE: CheckCode = CheckCode::TenantsSubdomain;
+    if table.subdomain_is_unique {
+        sink.ok(CODE, "no two tenants can have one subdomain");
+    } else if let Some(error) = &table.uncounted {
+        sink.skipped(CODE, uncounted(error));
+    } else if table.shared_subdomains > 0 {
+        let shared = count(table.shared_subdomains, "subdomain");
+        let message =
+            format!("there is no unique index over the subdomain; had by several tenants: {shared}");
+        let hint = "give each tenant its own subdomain, then create the index that `boothds doctor --print-sql` prints";
+        sink.wrong_so(CODE, message, hint);
+    } else if table.column("subdomain").is_some() {
+        sink.wrong(CODE, "there is no unique index over the subdomain alone");
+    } else {
+        sink.skipped(CODE, "there is no column `subdomain`");
+    }
+}
+
 fn triggers(facts: &Facts, table: &Table, sink: &Sink) {
     const CODE: CheckCode = CheckCode::TenantsTrigger;
     const REHEARSE: &str = "`boothds doctor --rehearse` tries it, in a transaction that is rolled back";
@@ -149,8 +186,18 @@ fn triggers(facts: &Facts, table: &Table, sink: &Sink) {
         skip(&[CODE], "the table could not be looked at", sink);
         return;
     }
-    if table.triggers.is_empty() {
+    if table.triggers.is_empty() && table.rules.is_empty() {
         sink.ok(CODE, "no trigger fires when a key is changed");
+    }
+    for (name, replaces) in &table.rules {
+        let name = printable(name);
+        if *replaces {
+            let message = format!("the rule {name} does something else when a key is changed");
+            sink.wrong_so(CODE, message, "drop the rule: no key can be stored or rotated past it");
+        } else {
+            let message = format!("the rule {name}, which does something besides, can only be tried");
+            sink.skipped_so(CODE, message, REHEARSE);
+        }
     }
     for trigger in &table.triggers {
         let name = printable(&trigger.name);
@@ -158,11 +205,17 @@ fn triggers(facts: &Facts, table: &Table, sink: &Sink) {
             sink.skipped_so(CODE, format!("the trigger {name} can only be tried"), REHEARSE);
             continue;
         }
-        let Reading { faults, doubts, .. } = trigger::read(trigger, &table.relations);
+        let Reading { faults, risks, doubts, .. } = trigger::read(trigger, &table.relations);
+        for risk in &risks {
+            const HINT: &str = "`boothds doctor --print-sql` prints the mend; until then changes fail on a connection on which a \
+                                transaction before has set it, as a pooler hands them around";
+            let message = format!("the trigger {name} ({}): {risk}", printable(&trigger.function));
+            sink.warning(CODE, message, HINT);
+        }
         for fault in &faults {
             sink.wrong(CODE, format!("the trigger {name} ({}): {fault}", printable(&trigger.function)));
         }
-        if faults.is_empty() {
+        if faults.is_empty() && risks.is_empty() {
             match doubts.as_slice() {
                 [] => sink.ok(CODE, format!("nothing in the text of the trigger {name} says that it raises")),
                 doubts => {

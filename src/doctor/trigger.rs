@@ -16,8 +16,10 @@ use token::{Kind, Token, tokens};
 /// What a reading has found.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// What is certain to raise, or will in some sessions, a sentence each.
+    /// What is certain to raise, a sentence each.
     pub(super) faults: Vec<String>,
+    /// What raises in some sessions.
+    pub(super) risks: Vec<String>,
     /// What could not be judged.
     pub(super) doubts: Vec<String>,
     /// The statements that mend it, each with the reason why.
@@ -174,7 +176,8 @@ fn types(
 ) {
     for (column, value) in insertion.columns.iter().zip(&insertion.values) {
         let Some((_, kind)) = relation.columns.iter().find(|(name, _)| name == column) else { continue };
-        let is_text = kind == "text" || kind == "citext" || kind.starts_with("character");
+        let plain = kind.rsplit('.').next().unwrap_or(kind);
+        let is_text = plain == "text" || plain == "citext" || plain.starts_with("character");
         let (Some(first), Some(last)) = (value.first(), value.last()) else { continue };
         let is_setting = ["current_setting", "nullif", "coalesce"].iter().any(|name| first.is_word(name));
         let whole = call_end(value, 0).is_some_and(|end| end + 1 == value.len());
@@ -219,7 +222,9 @@ fn settings(tokens: &[Token], body: &str, edits: &mut Vec<Edit>, reading: &mut R
                 .faults
                 .push(format!("it reads {shown}, which is not set in every session, without `true`"));
         } else if cast {
-            reading.faults.push(format!("it casts {shown}, which may be empty, without NULLIF"));
+            let said = format!("it casts {shown}, which may be empty, without NULLIF");
+            // What is not set is null, which can be cast; `coalesce` makes an empty text of it.
+            if stop == end { reading.risks.push(said) } else { reading.faults.push(said) }
         } else {
             continue;
         }

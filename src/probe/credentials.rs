@@ -32,6 +32,7 @@ pub(super) fn judge(
     let Some(claims) = credential.claims() else { return };
     match (claims.role.as_deref(), role) {
         (Some("anon" | "service_role"), _) | (None, Role::Anon) => {}
+        (None, _) if claims.odd.contains(&"role") => {}
         (Some(other), _) => {
             let message = format!("{column}: the JWT names the role `{}`", message(other, &[]));
             findings.push(Finding::with_message(FindingCode::KeyRole, message));
@@ -40,6 +41,10 @@ pub(super) fn judge(
             let message = format!("{column}: the JWT names no role, and is served as anon");
             findings.push(Finding::with_message(FindingCode::KeyRole, message));
         }
+    }
+    if !claims.odd.is_empty() {
+        let message = format!("{column}: the JWT has a value of the wrong type: {}", claims.odd.join(", "));
+        findings.push(Finding::with_message(FindingCode::JwtMalformed, message));
     }
     if let Some(expires) = claims.expires_at {
         let soon = after(now, i64::try_from(expiring_within.as_secs()).unwrap_or(i64::MAX));
@@ -90,9 +95,10 @@ pub(super) fn compare(
     let [a, b] = prepared else { return };
     if let (Some((key_a, credential)), Some((key_b, _))) = (&a.key, &b.key)
         && key_a.expose() == key_b.expose()
-        && credential.belongs_to().is_none()
         && !matches!(credential, Credential::Text | Credential::PostgresUrl(_))
     {
+        // To exchange them would help nothing.
+        findings.retain(|finding| finding.code != FindingCode::KeySwapped);
         findings.push(Finding::about(FindingCode::KeySame, "data_source_anon_key"));
     }
     if let (Ok(login_a), Ok(login_b)) = (&a.login, &b.login)
@@ -125,6 +131,7 @@ mod tests {
             project_ref: None,
             issued_at,
             expires_at,
+            odd: Vec::new(),
         };
         assert_eq!(found(claims("anon", at(1), at(1_000_101)), Role::Anon), [""; 0]);
         assert_eq!(found(claims("anon", None, at(1_000_100)), Role::Anon), ["jwt.expiring"]);
@@ -136,5 +143,8 @@ mod tests {
         assert_eq!(found(claims("authenticated", None, None), Role::Anon), ["key.role"]);
         assert_eq!(found(Claims::default(), Role::Service), ["key.role"]);
         assert_eq!(found(Claims::default(), Role::Anon), [""; 0]);
+        let odd = Claims { odd: vec!["role", "exp"], ..Claims::default() };
+        assert_eq!(found(odd.clone(), Role::Anon), ["jwt.malformed"]);
+        assert_eq!(found(odd, Role::Service), ["jwt.malformed"]);
     }
 }

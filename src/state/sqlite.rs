@@ -48,6 +48,11 @@ pub struct SqliteStore {
     follower: Line,
 }
 
+/// See [`super::StateStore::could_be_made`].
+pub(super) async fn could_be_made(path: &Path, location: &Location) -> Result<(), StateError> {
+    file::could_be_made(path).await.map_err(|trouble| trouble.at(&location.address()))
+}
+
 impl SqliteStore {
     pub(super) async fn open(path: &Path, identity: Identity) -> Result<Self, StateError> {
         // An absolute path is no name that SQLite would take for something else, such as `:memory:` or `file:…`.

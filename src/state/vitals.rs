@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Found, StateError, StateStore};
+use super::{Found, Location, StateError, StateStore};
 use crate::tenant::TenantId;
 
 /// How a store does.
@@ -58,6 +58,17 @@ pub enum CachePlace {
 pub type CachedPage = (Vec<(TenantId, Found)>, Option<CachePlace>);
 
 impl StateStore {
+    /// Whether a store that is not there yet could be made, leaving nothing.
+    ///
+    /// # Errors
+    /// A [`StateError`].
+    pub async fn could_be_made(location: &Location) -> Result<(), StateError> {
+        match location {
+            Location::Sqlite(path) => super::sqlite::could_be_made(path, location).await,
+            Location::Redis(_) => Ok(()),
+        }
+    }
+
     /// How the store does. Leaves nothing in it.
     ///
     /// # Errors

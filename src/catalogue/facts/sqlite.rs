@@ -1,17 +1,19 @@
 //! The facts of a SQLite file, read without a trace.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use sqlx::{Connection, Executor, Row, SqliteConnection, raw_sql};
 use tokio::time::timeout;
 
-use super::{Column, Encryption, Facts, Server, Table, Trigger};
+use super::complete::checks_of;
+use super::{Column, Encryption, Facts, Server, Table, TableCheck, Trigger};
 use crate::catalogue::sqlite::path_of;
 use crate::catalogue::{CONNECT_LIMIT, CatalogueError, QUERY_LIMIT};
 use crate::diagnosis;
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Secret;
-use crate::sqlite_file;
+use crate::sqlite_file::{self, Presence};
 use crate::url::Address;
 
 /// The constraint that data sources are complete, or what the triggers that stand in for it begin with.
@@ -29,15 +31,31 @@ const TRIGGERS: &str = "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE 
      ORDER BY name";
 
 pub(super) async fn read(url: &Secret) -> Result<Facts, CatalogueError> {
-    let path = path_of(url)?;
-    let address = Address::Sqlite(path.clone()).endpoint();
-    let failed = |source| CatalogueError::Connect { address: address.clone(), source };
-    let opened = timeout(CONNECT_LIMIT, sqlite_file::open(&path)).await;
-    let (mut connection, _presence) =
-        opened.unwrap_or_else(|_| Err(Failure::new(FailureClass::Timeout))).map_err(failed)?;
+    let (mut connection, _presence, path, address) = open(url).await?;
     let read = facts(&mut connection, &address, &path).await;
     let _ = connection.close().await;
-    read.map_err(|source| CatalogueError::Query { address: address.clone(), source })
+    read.map_err(|source| CatalogueError::Query { address, source })
+}
+
+pub(super) async fn table(url: &Secret) -> Result<Table, CatalogueError> {
+    let (mut connection, _presence, _, address) = open(url).await?;
+    let read = look(&mut connection).await;
+    let _ = connection.close().await;
+    match read {
+        Ok(Some(table)) => Ok(Table { address, ..table }),
+        Ok(None) => Err(CatalogueError::NoTable { address }),
+        Err(source) => Err(CatalogueError::Query { address, source }),
+    }
+}
+
+async fn open(url: &Secret) -> Result<(SqliteConnection, Presence, PathBuf, String), CatalogueError> {
+    let path = path_of(url)?;
+    let address = Address::Sqlite(path.clone()).endpoint();
+    let opened = timeout(CONNECT_LIMIT, sqlite_file::open(&path)).await;
+    match opened.unwrap_or_else(|_| Err(Failure::new(FailureClass::Timeout))) {
+        Ok((connection, presence)) => Ok((connection, presence, path, address)),
+        Err(source) => Err(CatalogueError::Connect { address, source }),
+    }
 }
 
 async fn facts(
@@ -60,11 +78,10 @@ async fn facts(
         role: None,
         clock: None,
     };
-    let table = table(connection).await?;
-    Ok(Facts { address: address.to_owned(), is_postgres: false, lag, server, table })
+    Ok(Facts { address: address.to_owned(), is_postgres: false, lag, server })
 }
 
-async fn table(connection: &mut SqliteConnection) -> Result<Option<Table>, Failure> {
+async fn look(connection: &mut SqliteConnection) -> Result<Option<Table>, Failure> {
     let Some(about) = ask(connection, TABLE).await?.into_iter().next() else { return Ok(None) };
     let said = |at: usize| about.get(at).cloned().unwrap_or_default();
     let columns = ask(connection, COLUMNS).await?.into_iter().map(|row| {
@@ -75,40 +92,54 @@ async fn table(connection: &mut SqliteConnection) -> Result<Option<Table>, Failu
     let columns: Vec<Column> = columns.collect();
     let unique = ask(connection, UNIQUE).await?.concat();
     let is_unique = |name: &str| unique.iter().any(|column| column == name);
-    let text = said(1).to_lowercase();
     let keys = ["data_source_url", "data_source_anon_key", "data_source_service_key"];
-    // A check that names all three columns stands behind the word; there is no other place to find it in.
-    let constraint = text.match_indices("check").find_map(|(at, _)| {
-        let rest = &text[at..];
-        keys.iter().all(|key| rest.contains(key)).then(|| (COMPLETE.to_owned(), true))
-    });
+    let statement = said(1);
+    let check = |condition: &str| TableCheck {
+        name: COMPLETE.to_owned(),
+        condition: condition.to_owned(),
+        enforced: true,
+        validated: true,
+    };
+    let checks: Vec<TableCheck> = checks_of(&statement).into_iter().map(check).collect();
     let mut table = Table {
         name: "tenants".to_owned(),
         is_plain: said(0) == "table",
         has_primary_key: is_unique("id"),
         subdomain_is_unique: is_unique("subdomain"),
-        constraint,
         columns,
         ..Table::default()
     };
+    table.judge(&checks);
     let has = |names: &[&str]| names.iter().all(|name| table.column(name).is_some());
-    let (half, shared) =
-        (has(&keys) && table.constraint.is_none(), has(&["subdomain"]) && !table.subdomain_is_unique);
-    if half {
-        let nulls = keys.map(|key| format!("({key} IS NULL)")).join(" + ");
-        table.half_sources =
-            number(connection, &format!("SELECT count(*) FROM tenants WHERE {nulls} NOT IN (0, 3)")).await?;
-    }
+    let shared = has(&["subdomain"]) && !table.subdomain_is_unique;
+    let ids = has(&["id"]) && !table.has_primary_key;
+    // What is not there is null in every row.
+    let nulls =
+        keys.map(|key| if has(&[key]) { format!("({key} IS NULL)") } else { "1".to_owned() }).join(" + ");
+    table.half_sources =
+        number(connection, &format!("SELECT count(*) FROM tenants WHERE {nulls} NOT IN (0, 3)")).await?;
     if shared {
         let sql = "SELECT count(*) FROM (SELECT 1 FROM tenants WHERE subdomain IS NOT NULL \
                    GROUP BY subdomain HAVING count(*) > 1)";
         table.shared_subdomains = number(connection, sql).await?;
     }
+    if ids {
+        table.unfit_ids = number(connection, "SELECT count(*) - count(DISTINCT id) FROM tenants").await?;
+    }
     let triggers = ask(connection, TRIGGERS).await?;
     let is_ours = |name: &str| name.starts_with(COMPLETE);
     // What stands in for the constraint where a table is there already.
-    if triggers.iter().flatten().filter(|text| is_ours(text)).count() == 2 {
+    let holds = |event: &str| {
+        triggers.iter().any(|row| {
+            let [name, statement] = row.as_slice() else { return false };
+            let statement = statement.to_lowercase();
+            let all = ["raise(abort", "not in (0, 3)", &format!("before {event} on")];
+            is_ours(name) && all.into_iter().chain(keys).all(|part| statement.contains(part))
+        })
+    };
+    if holds("insert") && holds("update") {
         table.constraint = Some((format!("the triggers {COMPLETE}_…"), true));
+        table.mere = None;
     }
     let fires = |row: &Vec<String>| {
         let text = row.get(1).map(|sql| sql.to_lowercase()).unwrap_or_default();

@@ -34,11 +34,11 @@ const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// A PostgreSQL server whose keys are rewritten.
 #[derive(Debug)]
 pub struct PostgresRewriter {
-    session: Session,
+    pub(super) session: Session,
     /// Holds the lock where it must outlive a transaction.
     guard: Option<Session>,
     options: RewriteOptions,
-    table: Table,
+    pub(super) table: Table,
     /// How many cursors there were.
     cursors: u32,
     /// The number of the transaction that writes.

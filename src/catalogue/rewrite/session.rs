@@ -230,10 +230,10 @@ impl Session {
             let holder = holder.unwrap_or_else(|| Holder("whoever held it has ended".to_owned()));
             return RewriteError::RowsLocked { holder };
         }
-        if let Some(found) = trigger::recognise(database, &source) {
+        if let Some((found, function)) = trigger::recognise(database, &source) {
             let mut other = Self::new(self.target.clone(), Duration::ZERO);
             let names = match other.connect().await {
-                Ok(()) => other.send(Secret::new(trigger::of_function(&found.function))).await.ok(),
+                Ok(()) => other.send(Secret::new(trigger::of_function(&function))).await.ok(),
                 Err(_) => None,
             };
             other.close().await;
@@ -331,6 +331,16 @@ pub(super) fn text(results: &Results, at: usize) -> Option<String> {
         return None;
     }
     Some(String::from_utf8_lossy(value.as_bytes().ok()?).into_owned())
+}
+
+/// All columns of the rows of the last statement, a null as an empty text.
+pub(super) fn texts(results: &Results) -> Vec<Vec<String>> {
+    let text = |row: &PgRow, at| {
+        let value = row.try_get_raw(at).ok().filter(|value| !value.is_null())?;
+        Some(String::from_utf8_lossy(value.as_bytes().ok()?).into_owned())
+    };
+    let texts = |row: &PgRow| (0..row.len()).map(|at| text(row, at).unwrap_or_default()).collect();
+    results.last().into_iter().flatten().map(texts).collect()
 }
 
 fn statement_of_lock_holder() -> String {

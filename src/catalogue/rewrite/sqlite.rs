@@ -13,6 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, raw_sql};
 use tokio::time::{sleep, timeout};
 
+use super::rehearse::other_columns;
 use super::{
     Change, Commit, Holder, Next, Place, Probe, RewriteError, RewriteOptions, RowCounts, Stored, StoredKey,
     StoredRow, Versions, verdict,
@@ -303,6 +304,17 @@ impl SqliteRewriter {
         }
     }
 
+    /// All columns of the rows of a statement, a null as an empty text.
+    pub(super) async fn texts(
+        &mut self,
+        operation: &'static str,
+        sql: String,
+    ) -> Result<Vec<Vec<String>>, RewriteError> {
+        let rows = self.ask(operation, sql).await?;
+        let text = |row: &SqliteRow| (0..row.len()).map(|at| lossy(row, at).unwrap_or_default()).collect();
+        Ok(rows.iter().map(text).collect())
+    }
+
     async fn ask(&mut self, operation: &'static str, sql: String) -> Result<Vec<SqliteRow>, RewriteError> {
         let address = self.address.clone();
         let Some(connection) = &mut self.connection else {
@@ -320,6 +332,20 @@ impl SqliteRewriter {
             }
         }
     }
+}
+
+/// One row for each status: the least id in letters, and the status.
+pub(super) fn samples(limit: u32) -> String {
+    format!(
+        "SELECT min(CAST(id AS text)), coalesce(CAST(status AS text), '') FROM tenants WHERE {HAS_KEY} AND id IS NOT NULL \
+         GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT {limit}"
+    )
+}
+
+/// What a row holds besides the keys; a null and a text `NULL` are two things.
+pub(super) fn besides(id: &str) -> String {
+    let columns: Vec<String> = other_columns().map(|name| format!("quote({name})")).collect();
+    format!("SELECT {} FROM tenants WHERE CAST(id AS text) = {}", columns.join(", "), sqlite_literal(id))
 }
 
 /// The words for an error of a statement that writes: a full disk is no file that cannot be opened.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::rehearse::other_columns;
 use super::{Change, Place, RewriteOptions, StoredKey};
 use crate::secret::Secret;
 use crate::sql::postgres_literal;
@@ -57,11 +58,12 @@ impl Transaction<'_> {
         // set as limits was not meant for this; not every server knows the last one.
         let _ = write!(
             sql,
-            "; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; \
+            "; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
              SET LOCAL idle_in_transaction_session_timeout = '{idle}'; SET LOCAL row_security = off; \
              SET LOCAL application_name = 'boothds rotate-key'; SELECT set_config('transaction_timeout', '0', true) \
              WHERE current_setting('transaction_timeout', true) IS NOT NULL",
-            self.options.lock_timeout.as_millis()
+            self.options.lock_timeout.as_millis(),
+            self.options.statement_timeout.map_or(0, |limit| limit.as_millis())
         );
         if self.writes {
             // With it off the server may lose a commit that it has confirmed.
@@ -94,15 +96,15 @@ const HAS_KEY: &str = "(data_source_anon_key <> '' OR data_source_service_key <>
 
 impl Table {
     /// One row: name, kind, type of the id, whether ids are unique and never null, whether there are tables below.
-    pub(super) const LOOK: &'static str = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
-         c.relkind::text, format_type(a.atttypid, a.atttypmod), \
-         (a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' \
-         AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]) AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
+    pub(super) const LOOK: &'static str = "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), \
+         c.relkind::text, pg_catalog.format_type(a.atttypid, a.atttypmod), \
+         (a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' \
+         AND NOT k.convalidated AND k.conkey = ARRAY[a.attnum]) AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique \
          AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 \
-         AND i.indkey[0] = a.attnum))::text, EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)::text \
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped \
-         WHERE c.oid = to_regclass('tenants')";
+         AND i.indkey[0] = a.attnum))::text, EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid)::text \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped \
+         WHERE c.oid = pg_catalog.to_regclass('tenants')";
 
     /// Raises where a policy of the table applies to the role, and lets the policies of other tables, which a trigger
     /// writes to, have their say from then on. The table cannot come by a policy before the transaction ends.
@@ -154,15 +156,34 @@ impl Table {
 
     pub(super) fn named(&self, ids: &[&str], locked: bool) -> String {
         let lock = if locked { " FOR UPDATE" } else { "" };
-        let condition = if self.id_type == "uuid" {
+        format!("{} WHERE {} ORDER BY t.id{lock}", self.select(), self.has_id(ids))
+    }
+
+    /// One row for each status: the least id in letters, and the status.
+    pub(super) fn samples(&self, limit: u32) -> String {
+        format!(
+            "SELECT min(t.id::text), coalesce(t.status::text, '') FROM {} AS t WHERE {HAS_KEY} AND t.id IS NOT NULL \
+             GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT {limit}",
+            self.name
+        )
+    }
+
+    /// What a row holds besides the keys; a null and a text `NULL` are two things.
+    pub(super) fn besides(&self, id: &str) -> String {
+        let columns: Vec<String> =
+            other_columns().map(|name| format!("quote_nullable(t.{name}::text)")).collect();
+        format!("SELECT {} FROM {} AS t WHERE {}", columns.join(", "), self.name, self.has_id(&[id]))
+    }
+
+    fn has_id(&self, ids: &[&str]) -> String {
+        if self.id_type == "uuid" {
             let fits = ids.iter().filter(|id| TenantId::is_uuid(id));
             let ids: Vec<String> = fits.map(|id| format!("{}::uuid", postgres_literal(id))).collect();
             if ids.is_empty() { "false".to_owned() } else { format!("t.id IN ({})", ids.join(", ")) }
         } else {
             let ids: Vec<String> = ids.iter().map(|id| postgres_literal(id)).collect();
             if ids.is_empty() { "false".to_owned() } else { format!("t.id::text IN ({})", ids.join(", ")) }
-        };
-        format!("{} WHERE {condition} ORDER BY t.id{lock}", self.select())
+        }
     }
 
     /// Those of the names that are an id or a subdomain.
@@ -302,7 +323,11 @@ mod tests {
 
     #[test]
     fn whoever_holds_a_lock_for_others_may_be_idle_for_as_long_as_they_work() {
-        let options = RewriteOptions { lock_timeout: std::time::Duration::from_secs(1), as_user: None };
+        let options = RewriteOptions {
+            lock_timeout: std::time::Duration::from_secs(1),
+            as_user: None,
+            statement_timeout: None,
+        };
         let begin = |guards| Transaction { options: &options, writes: false, guards }.begin();
         assert!(begin(true).contains("idle_in_transaction_session_timeout = '0'"));
         assert!(begin(false).contains(&format!("idle_in_transaction_session_timeout = '{IDLE_LIMIT}'")));

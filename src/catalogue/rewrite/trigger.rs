@@ -104,14 +104,22 @@ impl BrokenTrigger {
     }
 }
 
-/// Whether an error was raised in a trigger's function, and what it means. A statement of ours calls no function, so
+/// A function as the server names it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Function {
+    /// Where the search path does not lead to it.
+    schema: Option<String>,
+    name: String,
+}
+
+/// Whether an error was raised in a trigger's function, in which, and what it means. A statement of ours calls no function, so
 /// the first function of the context is one of a trigger.
-pub(super) fn recognise(error: &PgDatabaseError, said: &Failure) -> Option<BrokenTrigger> {
+pub(super) fn recognise(error: &PgDatabaseError, said: &Failure) -> Option<(BrokenTrigger, Function)> {
     // Collisions, exhaustion, an operator and the system itself: no fault of the function that they came upon.
     if ["40", "53", "57", "58"].iter().any(|class| error.code().starts_with(class)) {
         return None;
     }
-    let function = function_of(error.r#where()?)?;
+    let own = function_of(error.r#where()?)?;
     let unknown = || "its name is in the message".to_owned();
     let name = |text: Option<&str>| text.map(|text| printable(text).into_owned());
     let mend = match error.code() {
@@ -125,22 +133,52 @@ pub(super) fn recognise(error: &PgDatabaseError, said: &Failure) -> Option<Broke
         "42501" => Mend::Grant,
         _ => Mend::Other,
     };
-    let function = printable(function).into_owned();
+    let schema = own.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
+    let function = printable(&format!("{schema}{}", own.name)).into_owned();
     let said = said.detail.clone().unwrap_or_else(|| said.to_string());
-    Some(BrokenTrigger { name: function.clone(), function, mend, said })
+    Some((BrokenTrigger { name: function.clone(), function, mend, said }, own))
 }
 
 /// The outermost function of an error's context: `PL/pgSQL function audit() line 3 at SQL statement`, or
-/// `SQL function "audit" statement 1`. The innermost stands first.
-fn function_of(context: &str) -> Option<&str> {
-    context.lines().rev().find_map(|line| {
-        let rest = line.split_once(" function ")?.1;
-        let name = match rest.strip_prefix('"') {
-            Some(rest) => rest.split('"').next()?,
-            None => rest.split(['(', ' ']).next()?,
+/// `SQL function "audit" statement 1`. The innermost stands first. A name in quotes may hold anything, also line breaks.
+fn function_of(context: &str) -> Option<Function> {
+    const WORD: &str = " function ";
+    context.rmatch_indices(WORD).find_map(|(at, _)| {
+        let line = context[..at].rsplit('\n').next().unwrap_or_default();
+        // Behind a quote, or without a language before it, it is part of a name or a statement.
+        if line.is_empty() || line.contains('"') {
+            return None;
+        }
+        let rest = &context[at + WORD.len()..];
+        let (first, rest) = identifier(rest)?;
+        let (schema, name) = match rest.strip_prefix('.').and_then(identifier) {
+            Some((name, _)) => (Some(first), name),
+            None => (None, first),
         };
-        (!name.is_empty()).then_some(name)
+        (!name.is_empty()).then_some(Function { schema, name })
     })
+}
+
+/// A name at the beginning of a text, and what comes behind it.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(['(', '.', ' ', '\n']).unwrap_or(text.len());
+        return Some((text[..end].to_owned(), &text[end..]));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let end = rest.find('"')?;
+        name.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, rest)),
+        }
+    }
 }
 
 /// What the message names first, in double quotes.
@@ -156,14 +194,16 @@ fn quoted(message: &str) -> Option<String> {
 }
 
 /// The triggers of the table that call a function of this name.
-pub(super) fn of_function(function: &str) -> String {
-    // In another schema than the search path's the context has it with its schema.
-    let bare = function.rsplit('.').next().unwrap_or(function).trim_matches('"');
+pub(super) fn of_function(function: &Function) -> String {
+    let schema = match &function.schema {
+        Some(schema) => format!(" AND n.nspname = {}", postgres_literal(schema)),
+        None => String::new(),
+    };
     format!(
         "SELECT string_agg(t.tgname::text, ', ' ORDER BY t.tgname) FROM pg_trigger t \
-         JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = to_regclass('tenants') AND NOT t.tgisinternal \
-         AND p.proname = {}",
-        postgres_literal(bare)
+         JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace \
+         WHERE t.tgrelid = to_regclass('tenants') AND NOT t.tgisinternal AND p.proname = {}{schema}",
+        postgres_literal(&function.name)
     )
 }
 
@@ -175,9 +215,14 @@ mod tests {
     fn the_function_of_the_trigger_is_found_beneath_those_it_calls() {
         let context = "PL/pgSQL function app.cast_user(text) line 2 at RETURN\nSQL statement \"INSERT …\"\n\
                        PL/pgSQL function audit_changes() line 4 at SQL statement";
-        assert_eq!(function_of(context), Some("audit_changes"));
-        assert_eq!(function_of("SQL function \"log it\" statement 1"), Some("log it"));
+        let found = |schema: Option<&str>, name: &str| {
+            Some(Function { schema: schema.map(str::to_owned), name: name.to_owned() })
+        };
+        assert_eq!(function_of(context), found(None, "audit_changes"));
+        assert_eq!(function_of("SQL function \"log it\" statement 1"), found(None, "log it"));
         assert_eq!(function_of("while locking tuple (0,1)"), None);
+        let odd = "SQL statement \"SELECT a function b\"\nPL/pgSQL function \"s. x\".\"f \"\"(;\n function y\"() line 1 at RAISE";
+        assert_eq!(function_of(odd), found(Some("s. x"), "f \"(;\n function y"));
     }
 
     #[test]

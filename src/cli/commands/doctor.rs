@@ -60,13 +60,24 @@ fn installation(global: &GlobalArgs) -> Result<Installation, CliError> {
     let mut complaints = Complaints::Kept(Vec::new());
     let mut gathered = Gathered::new(global, Vec::new(), &mut complaints)?;
     let Complaints::Kept(errors) = complaints else { return Err(CliError::usage("settings were not kept")) };
-    let overruled = gathered.all_overruled();
+    let mut overruled = gathered.all_overruled();
     let mut unusable = Vec::new();
+    overruled.extend(overruled_and_unusable(&gathered.layers));
     let mut settings = settle(&mut gathered.layers, &mut unusable);
+    // What is in effect is said once.
+    overruled.retain(|text| !unusable.iter().any(|problem| text.starts_with(&problem.message)));
+    let no_key =
+        unusable.iter().any(|problem| problem.message.to_ascii_lowercase().contains("encryption_key"));
     settings.state_folder = gathered.state_folder;
     let (other_database, overruled) =
         other_database(&settings, gathered.plain_database_url.as_ref(), overruled);
-    let ring = ring(&mut settings);
+    let ring = match ring(&mut settings) {
+        Err(_) if no_key && settings.encryption_key.is_none() => {
+            let message = "the settings of the encryption key cannot be used: see settings.value".to_owned();
+            Err(Problem { message, hint: None })
+        }
+        ring => ring,
+    };
     let location = Location::from_settings(&settings).map_err(|error| {
         let origin = settings.state_url.as_ref().map_or(Origin::Default, |url| url.origin.clone());
         problem(CliError::state(&error, &origin))
@@ -116,6 +127,16 @@ fn settle(layers: &mut [Layer], unusable: &mut Vec<Problem>) -> Settings {
             layer.0.retain(|value| group.is_some_and(|group| value.knob.group() != group));
         }
     }
+}
+
+/// Values that no setting can take, each layer looked at for itself: one that another value overrules does no harm until
+/// that one goes.
+fn overruled_and_unusable(layers: &[Layer]) -> Vec<String> {
+    let mut unusable = Vec::new();
+    for layer in layers {
+        settle(&mut [layer.clone()], &mut unusable);
+    }
+    unusable.into_iter().map(|problem| format!("{}; another value is in effect", problem.message)).collect()
 }
 
 /// What DATABASE_URL names where another database is in effect; said apart from the other values that do not count.
@@ -168,7 +189,7 @@ async fn print_sql(installation: &Installation, output: &mut Output) -> Result<E
             let hint = installation.provenance.database_hint.clone().unwrap_or_default();
             CliError::settings("the URL of the application database is not set, or not usable").hint(hint)
         }
-        Some(url) => match schema_sql(&url.value, installation.clock).await {
+        Some(url) => match schema_sql(&url.value).await {
             Ok(sql) => {
                 output.print(&sql);
                 return Ok(ExitCode::Ok);

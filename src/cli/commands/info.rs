@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::tenants::strays;
 use crate::cipher::{KeyId, KeyRing, KeyState, inspect};
 use crate::cli::args::{Format, GlobalArgs, InfoArgs};
 use crate::cli::block_on;
@@ -14,7 +15,7 @@ use crate::cli::stores::Place;
 use crate::credential::{Claims, Credential, CredentialKind};
 use crate::sanitize::{message, printable};
 use crate::state::{CachedRow, Found};
-use crate::tenant::{PoolConfig, Role, Tenant};
+use crate::tenant::{PoolConfig, Role, SealedSource, Tenant};
 use crate::url::Kind;
 
 #[derive(Serialize)]
@@ -95,12 +96,21 @@ async fn show(
     let found = catalogue.find(std::slice::from_ref(&args.tenant)).await;
     let found = found.map_err(|error| resolved.unavailable(&error))?;
     let address = catalogue.address().to_owned();
-    catalogue.close().await;
     let Some(tenant) = found.into_iter().flatten().next() else {
+        catalogue.close().await;
         return Err(unknown(&[&args.tenant], &address));
     };
+    // Without a URL there is no data source to show, but a key that is there is not missing.
+    let keys = match &tenant.source {
+        Some(source) => Some(source.clone()),
+        None => {
+            let mut strays = strays(&catalogue).await.map_err(|error| resolved.unavailable(&error))?;
+            strays.remove(&tenant.id)
+        }
+    };
+    catalogue.close().await;
     let cached = cached(&tenant, resolved, ring, output).await;
-    let document = Document::new(&tenant, ring, cached.as_ref());
+    let document = Document::new(&tenant, keys.as_ref(), ring, cached.as_ref());
     match output.format() {
         Format::Table => table(&document, output),
         Format::Json | Format::Jsonl => output.json(&document),
@@ -154,7 +164,12 @@ pub(super) fn unknown(names: &[&String], address: &str) -> CliError {
 }
 
 impl Document {
-    fn new(tenant: &Tenant, ring: Option<&KeyRing>, cached: Option<&CachedRow>) -> Self {
+    fn new(
+        tenant: &Tenant,
+        keys: Option<&SealedSource>,
+        ring: Option<&KeyRing>,
+        cached: Option<&CachedRow>,
+    ) -> Self {
         let source = tenant.source.as_ref();
         Self {
             tenant: Name {
@@ -172,8 +187,8 @@ impl Document {
             cache_expiry: cached.map(|row| row.expires_at),
             cache_stale: cached.map(|row| !row.tenant.says_the_same_as(tenant)),
             keys: Keys {
-                anon: Key::new(tenant, Role::Anon, ring),
-                service: Key::new(tenant, Role::Service, ring),
+                anon: Key::new(keys, Role::Anon, ring),
+                service: Key::new(keys, Role::Service, ring),
             },
         }
     }
@@ -190,8 +205,8 @@ impl Document {
 }
 
 impl Key {
-    fn new(tenant: &Tenant, role: Role, ring: Option<&KeyRing>) -> Self {
-        let inspection = inspect(ring, tenant.source.as_ref().and_then(|source| source.key(role)));
+    fn new(keys: Option<&SealedSource>, role: Role, ring: Option<&KeyRing>) -> Self {
+        let inspection = inspect(ring, keys.and_then(|keys| keys.key(role)));
         let credential = inspection.opened.as_ref().map(|opened| Credential::of(&opened.plaintext));
         Self {
             state: inspection.state,

@@ -138,7 +138,8 @@ async fn part(rewriter: Rewriter, interrupt: &mut Interrupt) {
 
 /// How transactions are to behave.
 fn options(args: &RotateKeyArgs) -> RewriteOptions {
-    RewriteOptions { lock_timeout: args.lock_timeout, as_user: args.as_user.clone() }
+    let as_user = args.as_user.clone();
+    RewriteOptions { lock_timeout: args.lock_timeout, as_user, statement_timeout: None }
 }
 
 /// What a run is about.

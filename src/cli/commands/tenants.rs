@@ -1,8 +1,10 @@
 //! `boothds tenants`: who there is, page by page.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
-use crate::catalogue::Cursor;
+use crate::catalogue::{Catalogue, CatalogueError, Cursor};
 use crate::cipher::{KeyRing, KeyState, inspect};
 use crate::cli::args::{Format, GlobalArgs, TenantsArgs};
 use crate::cli::block_on;
@@ -12,7 +14,7 @@ use crate::cli::output::table::{Rows, Tone};
 use crate::cli::output::{Output, json_for_terminals};
 use crate::cli::resolve::Resolved;
 use crate::probe::DataSource;
-use crate::tenant::{Role, Tenant};
+use crate::tenant::{Role, SealedSource, Tenant, TenantId};
 
 /// How many tenants one page holds.
 const PAGE: usize = 1000;
@@ -54,6 +56,7 @@ async fn list(
     let catalogue = resolved.catalogue().await?;
     let filter = args.filter.filter();
 
+    let strays = strays(&catalogue).await.map_err(|error| resolved.unavailable(&error))?;
     let mut printer = Printer::new(output, catalogue.address());
     let mut cursor: Option<Cursor> = None;
     let mut total = 0usize;
@@ -61,7 +64,8 @@ async fn list(
         let page = catalogue.page(&filter, cursor.as_ref(), PAGE).await;
         let page = page.map_err(|error| resolved.unavailable(&error))?;
         for tenant in &page.tenants {
-            printer.add(&Entry::new(tenant, ring));
+            let source = tenant.source.as_ref().or_else(|| strays.get(&tenant.id));
+            printer.add(&Entry::new(tenant, source, ring));
         }
         total += page.tenants.len();
         cursor = page.next;
@@ -77,6 +81,20 @@ async fn list(
     Ok(ExitCode::Ok)
 }
 
+/// The keys of tenants without a URL: there is no data source to show, but a key that is there is not missing.
+pub(super) async fn strays(catalogue: &Catalogue) -> Result<HashMap<TenantId, SealedSource>, CatalogueError> {
+    let mut found = HashMap::new();
+    let mut place = None;
+    loop {
+        let (tenants, next) = catalogue.strays(place.as_ref(), PAGE).await?;
+        found.extend(tenants.into_iter().filter_map(|tenant| Some((tenant.id, tenant.source?))));
+        place = next;
+        if place.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
 /// The error of an empty selection.
 pub(super) fn nobody(everybody_was_meant: bool) -> CliError {
     let message = if everybody_was_meant { "there are no tenants" } else { "no tenant fits the filter" };
@@ -84,9 +102,9 @@ pub(super) fn nobody(everybody_was_meant: bool) -> CliError {
 }
 
 impl<'a> Entry<'a> {
-    fn new(tenant: &'a Tenant, ring: Option<&KeyRing>) -> Self {
-        let state =
-            |role: Role| inspect(ring, tenant.source.as_ref().and_then(|source| source.key(role))).state;
+    /// `keys` is where its keys are, whether it has a data source or not.
+    fn new(tenant: &'a Tenant, keys: Option<&SealedSource>, ring: Option<&KeyRing>) -> Self {
+        let state = |role: Role| inspect(ring, keys.and_then(|keys| keys.key(role))).state;
         Self {
             id: tenant.id.as_str(),
             name: &tenant.name,

@@ -94,6 +94,14 @@ fn each_known_fault_is_read_with_its_mend() {
 }
 
 #[test]
+fn what_raises_in_some_sessions_alone_is_a_risk() {
+    let found = reading("insert into audit_log (user_id) values (current_setting('app.u', true)::uuid);");
+    assert_eq!(found.risks, ["it casts app.u, which may be empty, without NULLIF"]);
+    assert!(found.faults.is_empty() && found.doubts.is_empty(), "{found:?}");
+    assert!(found.mends[0].1.contains("values (NULLIF(current_setting('app.u', true), '')::uuid);"));
+}
+
+#[test]
 fn what_is_not_understood_is_a_doubt_and_not_sound() {
     for body in [
         "execute format('insert into %I', 'x');",

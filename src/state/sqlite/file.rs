@@ -194,6 +194,27 @@ async fn make(path: &Path, clock: Clock) -> Result<(), Trouble> {
     placed
 }
 
+/// Makes sure that a file could be made here, without leaving anything: a folder of its own is made where it would be, or
+/// where its folder would be, and removed again.
+pub(super) async fn could_be_made(path: &Path) -> Result<(), Trouble> {
+    blocking(path, |path| {
+        if path.symlink_metadata().is_ok() {
+            return Err(Trouble::new(StateFailure::Foreign, "a link that leads nowhere is in the way"));
+        }
+        let folders = path.ancestors().skip(1);
+        let mut folders =
+            folders.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        let Some(folder) = folders.find(|folder| folder.symlink_metadata().is_ok()) else {
+            return Err(Trouble::new(StateFailure::Other, "it has no folder"));
+        };
+        let trial = folder.join(format!(".boothds-{:016x}.tmp", rand::random::<u64>()));
+        let failed = |error| Trouble::io("make the file", &error);
+        DirBuilder::new().mode(0o700).create(&trial).map_err(failed)?;
+        fs::remove_dir(&trial).map_err(failed)
+    })
+    .await
+}
+
 async fn fill(path: &Path, clock: Clock) -> Result<(), Trouble> {
     let mut connection = options(path).connect().await?;
     // Grows from file to file, and differs also when two are made within a millisecond or by a clock that went back.

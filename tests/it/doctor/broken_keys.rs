@@ -117,6 +117,35 @@ fn cases() -> Vec<Case> {
         ),
         case(
             URL,
+            good_anon(),
+            good_anon(),
+            ["key.same", "error", "both columns hold the same key: odd (anon) (1 case)"],
+            1,
+        ),
+        case(
+            URL,
+            seal(&jwt("anon", "abcdefghijklmnopqrst", r#","exp":"2033-05-18""#)),
+            good_service(),
+            [
+                "jwt.malformed",
+                "error",
+                "the JWT has a claim of a type that it cannot have: odd (anon) (1 case)",
+            ],
+            1,
+        ),
+        case(
+            URL,
+            seal(&jwt("anon", "zzzzzzzzzzzzzzzzzzzz", "")),
+            seal(&jwt("service_role", "zzzzzzzzzzzzzzzzzzzz", "")),
+            [
+                "source.usable",
+                "error",
+                "the key belongs to another Supabase project (key-other-project): odd (1 case)",
+            ],
+            1,
+        ),
+        case(
+            URL,
             seal(&jwt("anon", "abcdefghijklmnopqrst", r#","exp":1000000000"#)),
             good_service(),
             ["jwt.expired", "error", "the JWT has expired: odd (anon) (1 case)"],
@@ -266,6 +295,41 @@ fn two_that_see_the_same_rows_and_a_row_that_was_copied_are_told() {
         messages(&found, "stored.copied", "warning"),
         ["one sealed text is stored in two places: one and two"]
     );
+}
+
+#[test]
+fn two_spellings_of_one_place_and_one_id_are_the_same_rows() {
+    let uuid = "0a1b2c3d-0000-4000-8000-00000000000f";
+    for [(url_a, id_a), (url_b, id_b)] in [
+        [
+            (URL, uuid),
+            ("https://abcdefghijklmnopqrst.supabase.co./rest/v1", "{0A1B2C3D-0000-4000-8000-00000000000F}"),
+        ],
+        [("postgres://u@localhost/x", "7"), ("postgres://u@127.0.0.1:5432/x", "07")],
+        [("sqlite:/tmp/x.db", "7"), ("sqlite:/tmp/./x.db", "7")],
+    ] {
+        let patient = Patient::sqlite();
+        for (name, url, id) in [("one", url_a, id_a), ("two", url_b, id_b)] {
+            let row = TenantRow::new(name).data_source(url, &seal("a"), &seal("b"));
+            patient.database.insert(row.tenant_id_in_data_source(id));
+        }
+        let found = patient.checks(&[], 1);
+        assert_eq!(
+            messages(&found, "source.shared", "error"),
+            ["two tenants have one data source and one id in it, and so see the same rows: one and two"],
+            "{url_b}"
+        );
+    }
+}
+
+#[test]
+fn a_key_in_both_columns_is_not_to_be_exchanged_with_itself() {
+    let patient = Patient::sqlite();
+    let key = seal(&jwt("service_role", "abcdefghijklmnopqrst", ""));
+    patient.database.insert(TenantRow::new("odd").data_source(URL, &key, &key));
+    let found = patient.checks(&[], 1);
+    assert_eq!(of(&found, "key.swapped").len(), 0, "{found:#?}");
+    assert_eq!(of(&found, "key.same").len(), 1);
 }
 
 #[test]

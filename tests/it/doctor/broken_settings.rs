@@ -266,3 +266,32 @@ fn what_is_ignored_is_shown_with_its_reason_and_decides_nothing() {
     assert_eq!(wrong(&found), ["warning cache.stale"]);
     assert_eq!(wrong(&checks(&cli.arg("--ignore").arg("cache.stale"), 0)), [""; 0]);
 }
+
+#[test]
+fn two_keys_that_contradict_each_other_are_not_said_to_be_none() {
+    let patient = Patient::sqlite();
+    let cli = patient.doctor(&[]).env("ENCRYPTION_KEY_FILE", "/no/such/key");
+    let found = checks(&cli, 1);
+    assert_eq!(wrong(&found), ["error settings.value", "error encryption-key.set"]);
+    assert!(messages(&found, "settings.value", "error")[0].ends_with("contradict each other"), "{found:#?}");
+    assert_eq!(
+        messages(&found, "encryption-key.set", "error"),
+        ["the settings of the encryption key cannot be used: see settings.value"]
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_taken_is_told_although_another_overrules_it() {
+    let patient = Patient::sqlite();
+    let cli = patient.doctor(&[]);
+    fs::write(cli.folder().join("boothds.toml"), "max_clients = \"nine\"\n").unwrap();
+    fs::write(cli.folder().join(".env.local"), "DATA_SOURCE_MAX_CLIENTS=9\n").unwrap();
+    fs::set_permissions(cli.folder().join(".env.local"), fs::Permissions::from_mode(0o600)).unwrap();
+    let found = checks(&cli, 0);
+    let said = messages(&found, "settings.overruled", "warning");
+    assert!(
+        said.iter().any(|text| text.contains("max_clients") && text.ends_with("another value is in effect")),
+        "{said:?}"
+    );
+    assert!(messages(&found, "settings.value", "ok").iter().any(|text| text.contains("the pool limit: 9")));
+}

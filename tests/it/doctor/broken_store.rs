@@ -30,6 +30,15 @@ fn a_file_that_is_none_of_ours_or_of_a_later_version_is_told() {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let found = checks(&doctor(), 1);
         assert_eq!(wrong(&found), ["error state.reachable"], "{make}");
+        let hint = of(&found, "state.reachable")[0]["hint"].as_str().unwrap();
+        assert!(!hint.contains("is it running"), "{hint}");
+        // What is not ours is left as it is, and nothing else is said of it.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let found = checks(&doctor(), 1);
+        let said: Vec<String> =
+            messages(&found, "state.mode", "warning").iter().map(|text| patient.plain(text)).collect();
+        assert_eq!(said, ["FOLDER/odd.db has the mode 0644"]);
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644);
         assert!(messages(&found, "state.reachable", "error")[0].ends_with(says), "{found:#?}");
         assert_eq!(messages(&found, "cache.same", "skipped"), ["the state store cannot be used"]);
     }
@@ -45,6 +54,29 @@ fn a_file_that_others_could_read_is_told_once() {
         messages(&found, "state.mode", "warning").iter().map(|text| patient.plain(text)).collect();
     assert_eq!(said, ["FOLDER/state.db had the mode 0644, and is narrowed now to its owner"]);
     assert_eq!(wrong(&patient.checks(&[], 0)), [""; 0]);
+}
+
+#[test]
+fn a_store_that_can_never_be_made_is_not_merely_not_there_yet() {
+    let patient = Patient::sqlite();
+    let file = patient.folder.path().join("state.db");
+    std::os::unix::fs::symlink("/no/such/file", patient.folder.path().join("link")).unwrap();
+    let link = patient.folder.path().join("link").display().to_string();
+    let under = file.join("below.db").display().to_string();
+    for place in ["/proc/x/state.db", &under, &link] {
+        let found = checks(&patient.doctor(&[]).env("BOOTHDS_STATE_URL", format!("sqlite:{place}")), 1);
+        let said = messages(&found, "state.reachable", "error");
+        assert_eq!(said.len(), 1, "{place}: {:#?}", of(&found, "state.reachable"));
+    }
+    let new = patient.folder.path().join("a/b/state.db");
+    let url = format!("sqlite:{}", new.display());
+    let found = checks(&patient.doctor(&[]).env("BOOTHDS_STATE_URL", url), 0);
+    assert!(messages(&found, "state.reachable", "ok")[0].ends_with("whoever needs it first makes it"));
+    // Nothing was left.
+    assert!(!patient.folder.path().join("a").exists());
+    let left = fs::read_dir(patient.folder.path()).unwrap();
+    let odd = left.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tmp"));
+    assert_eq!(odd.count(), 0);
 }
 
 #[test]
@@ -77,6 +109,8 @@ fn a_server_that_takes_no_changes_is_dead_or_elsewhere_is_told() {
     let found = checks(&doctor(&url), 1);
     assert_eq!(wrong(&found), ["error state.writable"]);
     assert!(messages(&found, "state.writable", "error")[0].contains("cannot be written"), "{found:#?}");
+    let hint = of(&found, "state.writable")[0]["hint"].as_str().unwrap();
+    assert!(hint.contains("a replica takes no changes"), "{hint}");
     redis.kill9();
     let found = checks(&doctor(&url), 1);
     assert_eq!(wrong(&found), ["error state.reachable"]);

@@ -97,8 +97,16 @@ fn rows_that_are_in_the_way_are_left_to_a_person() {
     );
     assert!(sql.contains("NOT VALID;"), "{sql}");
     patient.database.execute(&sql);
-    let left = wrong(&patient.checks(&[], 0));
-    assert_eq!(left, ["warning tenants.constraint", "warning tenants.subdomain"]);
+    let left = wrong(&patient.checks(&[], 1));
+    assert_eq!(
+        left,
+        [
+            "warning tenants.constraint",
+            "warning tenants.subdomain",
+            "error stored.unreadable",
+            "warning stored.stray"
+        ]
+    );
 }
 
 #[test]
@@ -130,4 +138,80 @@ fn where_nothing_is_known_nothing_is_printed() {
     patient.database.execute("drop table tenants");
     let ran = patient.command("doctor").arg("--print-sql").run().expect_code(1);
     assert!(ran.stdout.is_empty() && ran.stderr.contains("has no table `tenants`"), "{ran:#?}");
+}
+
+#[test]
+fn a_key_column_that_is_missing_is_added_before_anything_forbids_to_fill_it() {
+    for patient in [Patient::postgres(), Patient::sqlite()] {
+        let sql = if patient.role.is_empty() {
+            "create table other as select * from tenants; drop table tenants; alter table other rename to tenants;
+             create unique index i on tenants (subdomain); create unique index j on tenants (id);
+             alter table tenants drop column data_source_anon_key"
+        } else {
+            "alter table tenants drop column data_source_anon_key"
+        };
+        patient.database.execute(sql);
+        let sql = print_sql(&patient).stdout;
+        assert!(sql.contains("2 rows would not: fill the column that is added"), "{sql}");
+        patient.database.execute(&sql);
+        patient.database.execute("update tenants set name = 'still to be changed'");
+        patient.database.execute("update tenants set data_source_anon_key = data_source_service_key");
+        patient.database.execute(&print_sql(&patient).stdout);
+        assert!(print_sql(&patient).stdout.contains("There is nothing to mend"));
+    }
+}
+
+#[test]
+fn a_status_that_is_added_makes_every_tenant_active_and_says_so() {
+    for patient in [Patient::postgres(), Patient::sqlite()] {
+        let sql = if patient.role.is_empty() {
+            "create table other as select * from tenants; drop table tenants; alter table other rename to tenants;
+             alter table tenants drop column status"
+        } else {
+            "alter table tenants drop column status"
+        };
+        patient.database.execute(sql);
+        let sql = print_sql(&patient).stdout;
+        assert!(sql.contains("every tenant is active then: correct those that are not"), "{sql}");
+        patient.database.execute(&sql);
+        let found = crate::doctor::patient::checks(&patient.command("doctor").arg("--json"), 0);
+        let said = crate::doctor::patient::messages(&found, "source.test", "ok");
+        assert!(said[0].starts_with("2 data sources answer"), "{said:?}");
+    }
+}
+
+#[test]
+fn what_is_no_plain_table_is_left_to_a_person() {
+    for (patient, makes) in [
+        (
+            Patient::postgres(),
+            "alter table tenants rename to base; create view tenants as select * from base",
+        ),
+        (
+            Patient::postgres(),
+            "alter table tenants rename to base; create materialized view tenants as select * from base",
+        ),
+        (Patient::sqlite(), "alter table tenants rename to base; create view tenants as select * from base"),
+    ] {
+        patient.database.execute(makes);
+        let sql = print_sql(&patient).stdout;
+        assert!(sql.contains("is no plain table: mend the table behind it"), "{sql}");
+        assert!(!sql.contains("ALTER") && !sql.contains("CREATE"), "{sql}");
+        patient.database.execute(&sql);
+    }
+}
+
+#[test]
+fn a_constraint_that_was_never_validated_is_validated() {
+    let patient = Patient::postgres();
+    patient.database.execute(
+        "alter table tenants drop constraint check_data_source_complete;
+         alter table tenants add constraint \"all or nothing\" check (
+           num_nulls(data_source_url, data_source_anon_key, data_source_service_key) in (0, 3)) not valid",
+    );
+    assert_eq!(wrong(&patient.checks(&[], 0)), ["warning tenants.constraint"]);
+    let sql = print_sql(&patient).stdout;
+    patient.database.execute(&sql);
+    patient.database.execute(&sql);
+    assert_eq!(wrong(&patient.checks(&[], 0)), [""; 0], "{sql}");
 }
