@@ -53,6 +53,17 @@ above AS (
 scope AS (
   SELECT oid FROM above
 --]
+--[catalogue wide near
+  -- Copies by way of a function that names the table, and tables of another server that lead to one of this name.
+  UNION
+  SELECT c.oid FROM pg_class c JOIN pg_rewrite w ON w.ev_class = c.oid
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass
+  JOIN pg_proc f ON f.oid = d.refobjid
+  WHERE c.relkind = 'm' AND (f.prosrc = '' OR f.prosrc ~* $PATTERN)
+  UNION
+  SELECT ftrelid FROM pg_foreign_table JOIN pg_class c ON c.oid = current_setting('boothds.table')::oid
+  WHERE 'table_name=' || c.relname = ANY (ftoptions)
+--]
 --[catalogue wide all
   UNION
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -74,17 +85,24 @@ SELECT 'actors' AS document, json_agg(x)::text, set_config('boothds.actors', arr
     -- pg_read_server_files, pg_write_server_files, pg_execute_server_program.
     rolcreaterole OR rolreplication OR pg_has_role(oid, 4569::oid, 'MEMBER') OR pg_has_role(oid, 4570::oid, 'MEMBER')
       OR pg_has_role(oid, 4571::oid, 'MEMBER') AS powers,
+    -- Values of every table are in pg_statistic, pg_statistic_ext_data; passwords in pg_authid, pg_user_mapping, pg_subscription.
+    EXISTS (SELECT FROM unnest('{2619,3429,1260,1418,6100}'::oid[]) c WHERE has_table_privilege(r.oid, c, 'SELECT')) AS catalog,
+    -- As a server is set up, each of these has one entry in its list: that of its owner.
+    (SELECT c::regproc::text FROM unnest(ARRAY(SELECT oid FROM pg_proc WHERE proname = ANY ('{pg_read_file,pg_read_binary_file,
+        lo_import,dblink_connect_u,pg_get_wal_block_info,pg_get_wal_fpi_info}') AND (proacl IS NULL OR cardinality(proacl) > 1))) c
+      WHERE has_function_privilege(r.oid, c, 'EXECUTE') LIMIT 1) AS calls,
+    (SELECT srvname FROM pg_foreign_server s WHERE has_server_privilege(r.oid, s.oid, 'USAGE') LIMIT 1) AS server,
     rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.set')) AS settable,
 --]
 --[catalogue anon
     true AS switch
-  FROM pg_roles
+  FROM pg_roles r
   WHERE rolname = current_user OR pg_has_role(session_user, oid, current_setting('boothds.switch'))
   ORDER BY rolname = current_user DESC, rolname LIMIT 25
 --]
 --[catalogue service
     coalesce(pg_has_role(to_regrole(quote_ident($LOGIN))::oid, oid, current_setting('boothds.switch')), false) AS switch
-  FROM pg_roles
+  FROM pg_roles r
   WHERE rolname = ANY (ARRAY[current_user, 'anon', 'authenticated', $LOGIN::name])
     OR pg_has_role(to_regrole(quote_ident($LOGIN))::oid, oid, current_setting('boothds.switch'))
   ORDER BY rolname = current_user DESC, rolname = ANY (ARRAY['anon', 'authenticated', $LOGIN::name]) DESC, rolname LIMIT 28
@@ -94,6 +112,9 @@ SELECT 'actors' AS document, json_agg(x)::text, set_config('boothds.actors', arr
 SELECT 'relations' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relrowsecurity AS rls,
     c.relforcerowsecurity AS force, c.reloptions AS options, c.relhassubclass AS "hasChildren",
+    -- Rules that read: with SELECT, UPDATE, MERGE, or RETURNING. To insert values, to delete and to do nothing shows nothing.
+    c.relhasrules AND EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'
+      AND concat(w.ev_action, w.ev_qual) ~ ':commandType [125]|:returningList [(]') AS rules,
     a.attnum IS NOT NULL AS "hasColumn",
     CASE WHEN (SELECT to_jsonb(k) -> 'collisdeterministic' = 'false' FROM pg_collation k WHERE k.oid = a.attcollation)
       THEN 'nondeterministic ' ELSE '' END || format_type(a.atttypid, a.atttypmod) AS type,
@@ -115,7 +136,11 @@ SELECT 'relations' AS document, coalesce(json_agg(x), '[]')::text FROM (
         usage AND has_any_column_privilege(b.oid, c.oid, 'INSERT') AS insert,
         usage AND has_any_column_privilege(b.oid, c.oid, 'UPDATE') AS update,
         usage AND has_table_privilege(b.oid, c.oid, 'DELETE') AS delete,
-        usage AND c.relkind IN ('r', 'p') AND has_table_privilege(b.oid, c.oid, 'TRUNCATE') AS truncate
+        usage AND c.relkind IN ('r', 'p') AND has_table_privilege(b.oid, c.oid, 'TRUNCATE') AS truncate,
+        -- A trigger takes a function; one in a temporary schema will do.
+        usage AND c.relkind IN ('r', 'p') AND has_table_privilege(b.oid, c.oid, 'TRIGGER')
+          AND (has_database_privilege(b.oid, current_database(), 'TEMP')
+            OR EXISTS (SELECT FROM pg_namespace m WHERE has_schema_privilege(b.oid, m.oid, 'CREATE'))) AS trigger
       FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number),
         has_schema_privilege(b.oid, c.relnamespace, 'USAGE') usage
     ) y) AS access
@@ -143,7 +168,16 @@ SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT n.nspname || '.' || f.proname AS name, CASE f.prolang WHEN 14 THEN 'sql' ELSE 'another' END AS language,
     format_type(f.prorettype, NULL) AS returns,
     CASE WHEN f.pronargs = 0 AND length(f.prosrc) <= 4000 AND current_setting('boothds.shadows') = 'false' AND NOT EXISTS (
-      SELECT FROM unnest(f.proconfig) c WHERE c !~ '^search_path=' OR c ~* ',.*pg_catalog') THEN f.prosrc ELSE '' END AS body
+      SELECT FROM unnest(f.proconfig) c WHERE c !~ '^search_path=' OR c ~* ',.*pg_catalog') THEN f.prosrc ELSE '' END AS body,
+--]
+--[functions anon
+    pg_has_role(session_user, f.proowner, 'MEMBER') OR pg_has_role(session_user, n.nspowner, 'MEMBER') AS owned
+--]
+--[functions service
+    coalesce(pg_has_role(to_regrole(quote_ident($LOGIN))::oid, f.proowner, 'MEMBER')
+      OR pg_has_role(to_regrole(quote_ident($LOGIN))::oid, n.nspowner, 'MEMBER'), false) AS owned
+--]
+--[functions
   FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
   WHERE f.oid = ANY (ARRAY(
     SELECT refobjid FROM pg_depend WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_proc'::regclass
@@ -160,8 +194,10 @@ SELECT 'above' AS document, (
   EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_class'::regclass
     AND refobjid = current_setting('boothds.table')::oid AND classid = 'pg_rewrite'::regclass)
   OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = current_setting('boothds.table')::oid)
+  OR EXISTS (SELECT FROM pg_class WHERE oid >= 16384 AND relkind IN ('m', 'f'))
   OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND prosecdef AND prorettype NOT IN (16, 2278, 2279, 3838)
-    AND (prorettype >= 16384 OR prosrc = '' OR prosrc ~* $PATTERN)))::text;
+    AND (prorettype >= 16384 OR prolang = 13 OR prolang >= 16384 OR prosrc = '' OR prosrc ~* $PATTERN
+      OR pronargs > 0 AND prosrc ~* 'execute')))::text;
 --]
 --[catalogue wide
 -- Functions that run with their owner's rights; `rows` if they return rows of a table in scope, by their type, or by what
@@ -181,7 +217,10 @@ SELECT 'definers' AS document, coalesce(json_agg(x), '[]')::text FROM (
                 OR f.prosrc ~* (E'(?<![\\w$.])(?<!\\.")' || s.name || E'(?!\\w)')
                   AND path ~* (E'\\$user|(^|\\W)' || s.schema || E'(\\W|$)') END)
             OR EXISTS (SELECT FROM pg_depend d JOIN scope ON d.refobjid = scope.oid WHERE d.classid = 'pg_proc'::regclass
-              AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass)) AS rows,
+              AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass)
+            -- What cannot be read: C and what came later than PL/pgSQL, and a text made up from arguments. Not of an extension.
+            OR (f.prolang = 13 OR f.prolang >= 16384 OR f.pronargs > 0 AND f.prosrc ~* E'\\mexecute\\M')
+              AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')) AS rows,
       (SELECT json_agg(b.number - 1) FROM unnest(current_setting('boothds.actors')::oid[]) WITH ORDINALITY b(oid, number)
         WHERE has_schema_privilege(b.oid, f.pronamespace, 'USAGE') AND has_function_privilege(b.oid, f.oid, 'EXECUTE')
 --]
