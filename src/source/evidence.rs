@@ -256,6 +256,8 @@ pub struct RestSight {
     /// With the anon key: how many rows the server's planner expects; nothing when it did not say. It expects none only
     /// where it knows that there can be none, such as where no policy applies; otherwise one at least.
     pub expected: Option<u64>,
+    /// With the service key: whether what has the name is a table that keeps its rows itself, and no view or partitions.
+    pub is_table: bool,
     /// With the service key: whether the tenant has rows.
     pub own: Option<bool>,
     /// With the service key: whether there are rows with the id of the application database instead.
