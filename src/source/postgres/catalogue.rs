@@ -97,6 +97,8 @@ struct Row {
     oid: String,
     options: Option<Vec<String>>,
     has_children: bool,
+    #[serde(default)]
+    collated: Option<bool>,
 }
 
 /// A row of the answer about policies.
@@ -124,7 +126,9 @@ pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role) -> Optio
         // A table may say that it has children when it had some once, never the other way round.
         Breadth::Table => {
             !document::<bool>(documents, "above")?
-                && rows.first().is_some_and(|row| !row.has_children && row.relation.kind != "p")
+                && rows.first().is_some_and(|row| {
+                    !row.has_children && row.relation.kind != "p" && row.collated != Some(true)
+                })
         }
         Breadth::Wide => true,
     };
