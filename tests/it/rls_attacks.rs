@@ -309,6 +309,20 @@ fn outside() -> Vec<Case> {
         case("owner-of-the-function", owned.to_owned() + &by_own + "alter function t() owner to visitor;", (U, E), SET),
         as_login("heir", case("heir-of-the-functions-owner", owned.to_owned() + &by_own + "alter function t() owner to keeper;", (U, E), SET)),
         case("owner-of-the-functions-schema", on(TENANT) + "alter schema auth owner to visitor;", (U, E), SET),
+        case("owner-of-a-triggers-function", "create function t() returns trigger language plpgsql as 'begin return new; end';
+            create trigger t after update on accounts for each row execute function t(); alter function t() owner to visitor;".to_owned() + &on(TENANT), (U, E), SET),
+        case("owner-of-another-triggers-function", "create function t() returns trigger language plpgsql as 'begin return new; end';
+            create table other (n int); create trigger t after update on other for each row execute function t(); alter function t() owner to visitor;".to_owned() + &on(TENANT), (E, E), SET),
+        // As on Supabase: what helps policies, makes profiles, or belongs to the platform.
+        case("usual-functions", on(TENANT) + "create table members (user_id uuid, tenant_id uuid, role text); create schema extensions; create extension pgcrypto schema extensions;
+            create function is_admin() returns boolean language sql stable security definer set search_path = '' as $$ select exists (select from public.accounts where owner = auth.uid()) $$;
+            create function my_tenant() returns uuid language sql stable security definer as $$ select tenant_id from members where user_id = auth.uid() $$;
+            create function my_tenants() returns setof uuid language sql stable security definer as $$ select tenant_id from members where user_id = auth.uid() $$;
+            create function my_role(t uuid) returns text language plpgsql stable security definer as $$ begin return (select role from members where user_id = auth.uid() and tenant_id = t); end $$;
+            create function my_settings() returns jsonb language sql stable security definer as $$ select jsonb_build_object('accounts_seen', 1) $$;
+            create function on_signup() returns trigger language plpgsql security definer as $$ begin insert into public.accounts (tenant_id) values (new.tenant_id); return new; end $$;
+            create trigger signup after insert on members for each row execute function on_signup();
+            grant select, insert, update, delete on accounts to anon, authenticated;", (E, E), SET),
         case("owner-of-another-function", "create function t() returns int language sql as 'select 1'; alter function t() owner to visitor;".to_owned() + &on(TENANT), (E, E), SET),
         case("owner-of-a-partition", format!("drop table accounts; create table accounts (id bigint, tenant_id uuid, name text) partition by list (tenant_id);
             create table part partition of accounts default; alter table part enable row level security; alter table part force row level security;

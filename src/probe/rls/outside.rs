@@ -32,7 +32,7 @@ pub(super) fn outside(facts: &Facts) -> Option<Verdict> {
         .or_else(|| {
             owned.map(|function| {
                 format!(
-                    "the login can replace the function {}(), which a policy may call; ALTER FUNCTION … OWNER TO another role \
+                    "the login can replace the function {}(), which a policy or a trigger may call; ALTER FUNCTION … OWNER TO another role \
                      would settle it",
                     printable(&function.name)
                 )

@@ -169,7 +169,8 @@ SELECT 'policies' AS document, coalesce(json_agg(x), '[]')::text FROM (
 ) x;
 --]
 --[functions
--- The bodies of the functions that policies call, to be read, not called; without a body where more than that decides.
+-- The bodies of the functions that policies call, to be read, not called; without a body where more than that decides. And
+-- the functions of triggers, for whom they belong to.
 SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
   SELECT n.nspname || '.' || f.proname AS name, CASE f.prolang WHEN 14 THEN 'sql' ELSE 'another' END AS language,
     format_type(f.prorettype, NULL) AS returns,
@@ -189,7 +190,14 @@ SELECT 'functions' AS document, coalesce(json_agg(x), '[]')::text FROM (
     SELECT refobjid FROM pg_depend WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_proc'::regclass
       AND objid = ANY (ARRAY(SELECT oid FROM pg_policy WHERE polrelid = ANY (current_setting('boothds.scope')::oid[])))
     UNION ALL
-    SELECT oid FROM pg_proc WHERE proname IN ('jwt', 'role', 'uid') AND pronamespace = to_regnamespace('auth')))
+    SELECT oid FROM pg_proc WHERE proname IN ('jwt', 'role', 'uid') AND pronamespace = to_regnamespace('auth')
+--]
+--[functions wide
+    UNION ALL
+    SELECT tgfoid FROM pg_trigger WHERE tgrelid = ANY (current_setting('boothds.scope')::oid[]) AND NOT tgisinternal
+--]
+--[functions
+    ))
 ) x;
 --]
 --[catalogue table
@@ -206,7 +214,18 @@ SELECT 'above' AS document, (
   OR pg_relation_size(1417) > 0
   OR EXISTS (SELECT FROM pg_proc WHERE proname = ANY ('{pg_read_file,pg_read_binary_file,lo_import,dblink_connect_u,
     pg_get_wal_block_info,pg_get_wal_fpi_info}') AND CASE WHEN proacl IS NOT NULL THEN cardinality(proacl) > 1 ELSE true END)
-  OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND CASE WHEN prosecdef AND prorettype NOT IN (16, 2278, 2279, 3838)
+  OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND CASE
+    -- Who owns a trigger's function is shown what is written.
+    WHEN prorettype = 2279 THEN
+--]
+--[catalogue table anon
+      pg_has_role(session_user, proowner, 'MEMBER')
+--]
+--[catalogue table service
+      pg_has_role(to_regrole(quote_ident($LOGIN))::oid, proowner, 'MEMBER')
+--]
+--[catalogue table
+    WHEN prosecdef AND prorettype NOT IN (16, 2278, 2279, 3838)
     THEN prorettype >= 16384 OR prolang = 13 OR prolang >= 16384 OR prosrc = '' OR prosrc ~* $PATTERN
       OR pronargs > 0 AND prosrc ~* 'execute' END))::text;
 --]
