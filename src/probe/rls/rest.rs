@@ -92,7 +92,7 @@ fn verdict(service: Option<&RestSight>, anon: &RestSight) -> Verdict {
                 Verdict::new(
                     RlsState::Enforced,
                     "rows are there, none is visible with the anon key, and the server knows beforehand that none is: no \
-                     policy applies to it",
+                     policy applies to the role that it is served as",
                 )
             }
             Some(RestSight { seen: RestSeen::Row, .. }) if anon.expected.is_some() => Verdict::unknown(
