@@ -21,9 +21,11 @@ use crate::manager::{DataSourceManager, ManagerError};
 use crate::probe::{Prober, Report, milliseconds};
 use crate::tenant::{Tenant, TenantFilter, TenantId};
 
+mod alike;
 mod fleet;
 mod refresh;
 
+pub use alike::{Alike, Digests};
 pub use fleet::{Fleet, Pair};
 pub use refresh::Refresh;
 

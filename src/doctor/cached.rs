@@ -4,7 +4,7 @@
 //! A row that seems different is looked at again, in both places: it may have been changed and cleared while the table was
 //! read.
 
-use super::fleet::{Seen, Short, of_id, of_row};
+use super::fleet::Seen;
 use super::names::Tally;
 use super::{Installation, READING_LIMIT, Sink, count, skip, within};
 use crate::finding::{CheckCode, FindingCode};
@@ -73,7 +73,7 @@ async fn compare(seen: &Seen, store: &StateStore, sink: &Sink) -> Result<Compare
         let (rows, next) = store.cached(place.as_ref()).await.map_err(failed)?;
         for (id, found) in rows {
             match found {
-                Found::Row(row) if says(seen, &id) == Some(of_row(&row.tenant)) => compared.same += 1,
+                Found::Row(row) if seen.rows.says(&id, &row.tenant) == Some(true) => compared.same += 1,
                 Found::Row(_) => compared.suspects.push(id),
                 Found::Nothing => {}
                 Found::Refused(_) => {
@@ -104,9 +104,9 @@ async fn compare(seen: &Seen, store: &StateStore, sink: &Sink) -> Result<Compare
     }
     for id in rest {
         let tenant = nameless(id.clone());
-        match says(seen, id) {
-            Some(_) => compared.stale.add(FindingCode::CacheStale.into(), &tenant, "", sink),
-            None => compared.gone.add(CheckCode::CacheGone.into(), &tenant, "", sink),
+        match seen.rows.has(id) {
+            true => compared.stale.add(FindingCode::CacheStale.into(), &tenant, "", sink),
+            false => compared.gone.add(CheckCode::CacheGone.into(), &tenant, "", sink),
         }
     }
     Ok(compared)
@@ -115,13 +115,6 @@ async fn compare(seen: &Seen, store: &StateStore, sink: &Sink) -> Result<Compare
 /// A tenant of whom nothing but the id is known.
 fn nameless(id: TenantId) -> Tenant {
     Tenant { id, name: String::new(), subdomain: String::new(), status: String::new(), source: None }
-}
-
-/// The digest of what the row of a tenant says, if there is one.
-fn says(seen: &Seen, id: &TenantId) -> Option<Short> {
-    let id = of_id(id);
-    let at = seen.rows.binary_search_by_key(&id, |(own, _)| *own).ok()?;
-    seen.rows.get(at).map(|(_, says)| *says)
 }
 
 fn report(compared: Compared, sink: &Sink) {

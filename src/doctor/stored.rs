@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::fleet::{CODES, Judged, Short};
+use super::fleet::{CODES, Judged};
 use super::names::Tally;
 use super::{Sink, count, skip};
 use crate::cipher::{KeyId, KeyState};
 use crate::failure::FailureClass;
 use crate::finding::{CheckCode, Code, FindingCode};
-use crate::survey::Fleet;
+use crate::survey::{Alike, Fleet};
 
 /// So many pairs of tenants are named.
 const NAMED: usize = 5;
@@ -30,7 +30,8 @@ pub(super) struct Stored {
     fleet: Fleet,
     /// Those who could be compared.
     compared: u64,
-    sealed: Vec<(Short, u32)>,
+    /// The sealed texts.
+    sealed: Alike,
 }
 
 /// What may be missing from all that.
@@ -42,7 +43,11 @@ pub(super) struct Unknown {
 }
 
 impl Stored {
-    pub(super) fn new(has_ring: bool) -> Self {
+    /// For about so many tenants.
+    pub(super) fn new(has_ring: bool, tenants: usize) -> Self {
+        let (mut fleet, mut sealed) = (Fleet::default(), Alike::of(2));
+        fleet.reserve(tenants);
+        sealed.reserve(tenants);
         Self {
             has_ring,
             lost: false,
@@ -52,9 +57,9 @@ impl Stored {
             keys: 0,
             wrong: BTreeMap::new(),
             failures: BTreeMap::new(),
-            fleet: Fleet::default(),
+            fleet,
             compared: 0,
-            sealed: Vec::new(),
+            sealed,
         }
     }
 
@@ -108,7 +113,7 @@ impl Stored {
             self.fleet.add(number, fingerprint);
             self.compared += 1;
         }
-        self.sealed.extend(sealed.into_iter().map(|digest| (digest, number)));
+        self.sealed.add(number, sealed);
     }
 
     pub(super) fn report(mut self, unknown: Unknown, sink: &Sink) {
@@ -184,11 +189,9 @@ impl Stored {
 
     /// One sealed text in two rows: as each sealing is unique, one is a copy of the other.
     fn copied(&mut self, whole: bool, sink: &Sink) {
-        self.sealed.sort_unstable();
         let mut pairs = Vec::new();
-        for same in self.sealed.chunk_by(|a, b| a.0 == b.0) {
-            let first = same[0].1;
-            pairs.extend(same[1..].iter().filter(|other| other.1 != first).map(|other| (first, other.1)));
+        for same in std::mem::replace(&mut self.sealed, Alike::of(2)).groups() {
+            pairs.extend(same[1..].iter().map(|other| (same[0], *other)));
         }
         if pairs.is_empty() && whole {
             sink.ok(CheckCode::StoredCopied, "no sealed text stands in two rows");

@@ -1,30 +1,31 @@
 //! Tenants compared with each other: two that see the same rows, one key under two URLs.
 //!
 //! A file of its own because a survey compares those that it tests, and `doctor` those that it only reads, a hundred
-//! thousand of them. So nothing is kept of a tenant but 16 bytes of a digest for each value and its name, 100 bytes and
-//! some altogether: 100,000 tenants take some 12 MB.
+//! thousand of them. So nothing is kept of a tenant but 8 bytes for each value and its name, 50 bytes and some
+//! altogether.
 
+use super::alike::{Alike, Digests};
 use crate::finding::{Finding, FindingCode};
 use crate::probe::Fingerprint;
 use crate::sanitize::printable;
-
-/// The beginning of a SHA-256.
-type Digest = [u8; 16];
 
 /// The longest name that is kept, bytes.
 const NAME_LIMIT: usize = 100;
 
 /// What the tenants have, for comparing them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Fleet {
+    digests: Digests,
     /// All names, one behind the other, printable.
     names: String,
     /// Where each ends.
-    ends: Vec<usize>,
-    /// Of the data source and the id in it.
-    rows: Vec<(Digest, u32)>,
-    /// Of each Supabase key, and of its data source.
-    keys: Vec<(Digest, Digest, u32)>,
+    ends: Vec<u32>,
+    /// The data source and the id in it.
+    rows: Alike,
+    /// The data source.
+    sources: Alike,
+    /// The Supabase keys.
+    keys: Alike,
 }
 
 /// Two tenants that have something in common, by their numbers.
@@ -38,60 +39,77 @@ pub struct Pair {
     pub other: u32,
 }
 
+impl Default for Fleet {
+    fn default() -> Self {
+        let (digests, names, ends) = (Digests::default(), String::new(), Vec::new());
+        Self { digests, names, ends, rows: Alike::of(1), sources: Alike::of(1), keys: Alike::of(2) }
+    }
+}
+
 impl Fleet {
+    /// Makes room for so many tenants; a wish.
+    pub fn reserve(&mut self, tenants: usize) {
+        let _ = self.ends.try_reserve_exact(tenants);
+        for values in [&mut self.rows, &mut self.sources, &mut self.keys] {
+            values.reserve(tenants);
+        }
+    }
+
     /// Adds a tenant, and answers its number.
     pub fn name(&mut self, name: &str) -> u32 {
         let name = printable(name);
         let cut = (0..=name.len().min(NAME_LIMIT)).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
         self.names.push_str(&name[..cut]);
-        self.ends.push(self.names.len());
+        self.ends.push(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
         u32::try_from(self.ends.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Adds what a tenant has.
     pub fn add(&mut self, number: u32, fingerprint: &Fingerprint) {
-        self.rows.push((short(&fingerprint.rows), number));
-        let source = short(&fingerprint.source);
-        self.keys.extend(fingerprint.keys.iter().map(|key| (short(key), source, number)));
+        self.rows.add(number, [self.digests.of(&[&fingerprint.rows])]);
+        self.sources.add(number, [self.digests.of(&[&fingerprint.source])]);
+        self.keys.add(number, fingerprint.keys.iter().map(|key| self.digests.of(&[key])));
     }
 
     /// The name of a tenant.
     #[must_use]
     pub fn name_of(&self, number: u32) -> &str {
+        let place = |end: &u32| usize::try_from(*end).ok();
         let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.ends.get(number).and_then(|end| self.names.get(start..*end)).unwrap_or_default()
+        let start =
+            number.checked_sub(1).and_then(|before| self.ends.get(before)).and_then(place).unwrap_or(0);
+        let end = self.ends.get(number).and_then(place);
+        end.and_then(|end| self.names.get(start..end)).unwrap_or_default()
     }
 
-    /// Who has something in common with whom, in the order of names, not of answers.
+    /// Who has something in common with whom, in the order of names, not of answers. What they have is then forgotten.
     #[must_use]
     pub fn pairs(&mut self) -> Vec<Pair> {
-        let rank = self.ranks();
-        let rank = |number: u32| usize::try_from(number).ok().and_then(|at| rank.get(at)).copied();
         let mut found: Vec<Pair> = Vec::new();
-        self.rows.sort_unstable_by_key(|(digest, number)| (*digest, rank(*number)));
-        for same in self.rows.chunk_by(|a, b| a.0 == b.0) {
-            let pair = |other: &(Digest, u32)| Pair {
-                code: FindingCode::SourceShared,
-                first: same[0].1,
-                other: other.1,
-            };
-            found.extend(same[1..].iter().map(pair));
+        for same in self.groups(|fleet| std::mem::replace(&mut fleet.rows, Alike::of(1))) {
+            let (code, first) = (FindingCode::SourceShared, same[0]);
+            found.extend(same[1..].iter().map(|other| Pair { code, first, other: *other }));
         }
-        self.keys.sort_unstable_by_key(|(digest, _, number)| (*digest, rank(*number)));
-        for same in self.keys.chunk_by(|a, b| a.0 == b.0) {
-            let (_, source, first) = same[0];
-            let elsewhere = same[1..].iter().filter(|(_, other, _)| *other != source);
-            found.extend(elsewhere.map(|(_, _, other)| Pair {
-                code: FindingCode::KeyReused,
-                first,
-                other: *other,
-            }));
+        for same in self.groups(|fleet| std::mem::replace(&mut fleet.keys, Alike::of(2))) {
+            let (code, first) = (FindingCode::KeyReused, same[0]);
+            let source = self.sources.first(first);
+            let elsewhere = same[1..].iter().filter(|other| self.sources.first(**other) != source);
+            found.extend(elsewhere.map(|other| Pair { code, first, other: *other }));
         }
-        found.sort_by_key(|pair| (rank(pair.other), pair.code == FindingCode::KeyReused));
+        let key = |pair: &Pair| (self.name_of(pair.other), pair.other, pair.code == FindingCode::KeyReused);
+        found.sort_by(|a, b| key(a).cmp(&key(b)));
         // Once for both keys of a tenant.
         found.dedup_by_key(|pair| (pair.code, pair.other));
         found
+    }
+
+    /// The groups of one kind of value, each in the order of names.
+    fn groups(&mut self, taken: impl FnOnce(&mut Self) -> Alike) -> Vec<Vec<u32>> {
+        let mut groups = taken(self).groups();
+        for same in &mut groups {
+            same.sort_by(|a, b| (self.name_of(*a), a).cmp(&(self.name_of(*b), b)));
+        }
+        groups
     }
 
     /// The same as findings.
@@ -101,26 +119,6 @@ impl Fleet {
         let names = |pair: &Pair| format!("{} and {}", self.name_of(pair.first), self.name_of(pair.other));
         pairs.iter().map(|pair| Finding::about(pair.code, &names(pair))).collect()
     }
-
-    /// The place of each tenant in the order of names.
-    fn ranks(&self) -> Vec<u32> {
-        let count = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        let mut order: Vec<u32> = (0..count).collect();
-        order.sort_by(|a, b| self.name_of(*a).cmp(self.name_of(*b)));
-        let mut rank = vec![0; order.len()];
-        for (place, number) in (0..count).zip(order) {
-            if let Some(slot) = usize::try_from(number).ok().and_then(|at| rank.get_mut(at)) {
-                *slot = place;
-            }
-        }
-        rank
-    }
-}
-
-fn short(digest: &[u8; 32]) -> Digest {
-    let mut short = Digest::default();
-    short.copy_from_slice(&digest[..16]);
-    short
 }
 
 #[cfg(test)]

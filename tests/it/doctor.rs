@@ -4,6 +4,7 @@ mod broken_database;
 mod broken_keys;
 mod broken_settings;
 mod broken_store;
+mod distant;
 mod healthy;
 mod mending;
 mod patient;

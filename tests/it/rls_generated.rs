@@ -216,10 +216,12 @@ impl Dice {
                 format!("create table child () inherits (accounts); grant select on child to {who};\n{guard}")
             }
             5 => {
-                let condition = self.condition("accounts", 1);
+                let condition = self.condition("a", 1);
+                let (returns, shown) =
+                    [("setof accounts", "a.*"), ("table (tenant_id uuid)", "a.tenant_id")][self.roll(2)];
                 format!(
-                    "create function every() returns setof accounts language sql stable security definer set search_path from current
-                       as $$ select * from accounts where {condition} $$;\n"
+                    "create function every() returns {returns} language sql stable security definer set search_path from current
+                       as $$ select {shown} from accounts a where {condition} $$;\n"
                 )
             }
             _ => String::new(),

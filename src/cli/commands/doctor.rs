@@ -228,8 +228,9 @@ async fn look(
         take(check, output);
     }
     progress.finish();
-    // In the order of the table, of one code the worst first.
-    made.sort_by_key(|check| (check.code, std::cmp::Reverse(check.status)));
+    // In the order of the table, of one code the worst first, and tenants not in the order in which they answered.
+    let place = |check: &Check| (check.code, std::cmp::Reverse(check.status));
+    made.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.tenant.cmp(&b.tenant)));
     let complete = signal.is_none();
     match output.format() {
         Format::Table => output.print(&checks::table(&made, summary, complete)),

@@ -26,7 +26,8 @@ pub struct Cli {
     variables: Vec<(OsString, OsString)>,
     stdin: Vec<u8>,
     cwd: PathBuf,
-    files: Option<u32>,
+    /// A program and its arguments, which runs the binary.
+    before: Vec<OsString>,
     folders: Arc<TempDir>,
 }
 
@@ -38,7 +39,8 @@ impl Cli {
         fs::create_dir(&cwd).expect("make a working directory");
         fs::create_dir(folders.path().join("home")).expect("make a home");
         let args = args.into_iter().map(Into::into).collect();
-        Self { args, variables: Vec::new(), stdin: Vec::new(), cwd, files: None, folders: Arc::new(folders) }
+        let (variables, stdin, before) = (Vec::new(), Vec::new(), Vec::new());
+        Self { args, variables, stdin, cwd, before, folders: Arc::new(folders) }
     }
 
     /// Adds an argument.
@@ -66,8 +68,13 @@ impl Cli {
     }
 
     /// How many files it may have open.
-    pub fn files(mut self, most: u32) -> Self {
-        self.files = Some(most);
+    pub fn files(self, most: u32) -> Self {
+        self.behind([process::find("prlimit").into(), format!("--nofile={most}:{most}").into(), "--".into()])
+    }
+
+    /// The program that runs it, with the arguments before its own.
+    pub fn behind(mut self, words: impl Into<Vec<OsString>>) -> Self {
+        self.before = words.into();
         self
     }
 
@@ -117,15 +124,10 @@ impl Cli {
     }
 
     fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_boothds");
-        let mut command = match self.files {
-            None => process::command(binary, Signal::KILL, User::Own),
-            Some(most) => {
-                let mut command = process::command(process::find("prlimit"), Signal::KILL, User::Own);
-                command.args([&format!("--nofile={most}:{most}"), "--", binary]);
-                command
-            }
-        };
+        let mut words = self.before.iter().cloned().chain([env!("CARGO_BIN_EXE_boothds").into()]);
+        let program = words.next().expect("the binary at least");
+        let mut command = process::command(program, Signal::KILL, User::Own);
+        command.args(words);
         command.env_clear().envs(self.environment()).args(&self.args).current_dir(&self.cwd);
         command
     }

@@ -6,6 +6,7 @@
 pub mod certificates;
 pub mod cli;
 pub mod commit_cut;
+pub mod distance;
 pub mod fleet;
 pub mod gateway;
 pub mod heard;
