@@ -13,6 +13,7 @@ use crate::url::Kind;
 mod catalogue;
 mod expression;
 mod meaning;
+mod outside;
 mod policies;
 mod postgres;
 mod reach;

@@ -106,6 +106,15 @@ pub struct Actor {
     pub bypass: bool,
     /// `CREATEROLE`, `REPLICATION` or the server's files, by which it can get at everything.
     pub powers: bool,
+    /// It may read the catalogue's tables of values, or of passwords.
+    #[serde(default)]
+    pub catalog: bool,
+    /// A function that it may call and that reads the server's files, or logs in elsewhere without a password.
+    #[serde(default)]
+    pub calls: Option<String>,
+    /// A foreign server that it may use.
+    #[serde(default)]
+    pub server: Option<String>,
     /// Whether the login may switch to it.
     pub settable: bool,
     /// Whether the login of the anon credential may switch to it.
@@ -133,6 +142,9 @@ pub struct Relation {
     /// A view that reads with the rights of who asks.
     #[serde(default)]
     pub invoker: bool,
+    /// It has rules besides that of a view, and they read.
+    #[serde(default)]
+    pub rules: bool,
     /// It has the tenant column.
     pub has_column: bool,
     /// The type of that column.
@@ -164,6 +176,9 @@ pub struct Access {
     pub delete: bool,
     /// `TRUNCATE`, which no policy holds back.
     pub truncate: bool,
+    /// A trigger may be added, and there is somewhere to make its function.
+    #[serde(default)]
+    pub trigger: bool,
 }
 
 /// A policy.
@@ -196,6 +211,9 @@ pub struct Function {
     pub returns: String,
     /// Its source; empty if more than that decides what it does: arguments, settings, or a source too long to be sent.
     pub body: String,
+    /// The login of the anon credential owns it, or its schema, or is a member of who does.
+    #[serde(default)]
+    pub owned: bool,
 }
 
 /// A function that runs with its owner's rights.
@@ -238,6 +256,8 @@ pub struct RestSight {
     /// With the anon key: how many rows the server's planner expects; nothing when it did not say. It expects none only
     /// where it knows that there can be none, such as where no policy applies; otherwise one at least.
     pub expected: Option<u64>,
+    /// With the service key: whether what has the name is a table that keeps its rows itself, and no view or partitions.
+    pub is_table: bool,
     /// With the service key: whether the tenant has rows.
     pub own: Option<bool>,
     /// With the service key: whether there are rows with the id of the application database instead.

@@ -17,6 +17,8 @@ use crate::secret::Secret;
 use crate::tenant::Role;
 use crate::url::RestAddress;
 
+/// The name of the table that a row is kept in: another than was asked for if that has partitions.
+const TABLE_OF_ROW: &str = "tableoid::regclass";
 /// Names the tool to the gateway. A browser-like name is refused together with a secret key.
 const USER_AGENT: &str = concat!("boothds/", env!("CARGO_PKG_VERSION"));
 /// How much of an answer is read, bytes. One id, or an error, is some hundreds.
@@ -129,8 +131,26 @@ impl Project<'_> {
             return self.look_as_anon(question, answer).await;
         }
         let others = format!("neq.{}", question.tenant_id);
-        let seen = self.seen(question, &[("select", column), (column, &others), ("limit", "1")]).await;
-        let mut sight = RestSight { seen, own: answer.rows.map(|rows| rows > 0), ..RestSight::default() };
+        let select = format!("{column},{TABLE_OF_ROW}");
+        let reply =
+            self.get(question, &[("select", select.as_str()), (column, &others), ("limit", "1")]).await;
+        let mut sight = RestSight { own: answer.rows.map(|rows| rows > 0), ..RestSight::default() };
+        (sight.seen, sight.is_table) = match reply {
+            Ok(reply) => (self.shown(question, &reply), is_of_table(&reply.body, question)),
+            Err(failure) => (failed(&failure), false),
+        };
+        match (&sight.seen, sight.own) {
+            // A view has no such column.
+            (RestSeen::Failed(_) | RestSeen::Refused, _) => {
+                sight.seen =
+                    self.seen(question, &[("select", column), (column, &others), ("limit", "1")]).await;
+            }
+            (RestSeen::Nothing, Some(true)) => {
+                let reply = self.get(question, &[("select", TABLE_OF_ROW), ("limit", "1")]).await;
+                sight.is_table = reply.is_ok_and(|reply| is_of_table(&reply.body, question));
+            }
+            _ => {}
+        }
         if sight.own == Some(false) && question.application_id != question.tenant_id {
             let filter = format!("eq.{}", question.application_id);
             let seen = self.seen(question, &[("select", column), (column, &filter), ("limit", "1")]).await;
@@ -228,6 +248,20 @@ fn first_tenant(body: &[u8], column: &str) -> RestSeen {
     }
 }
 
+/// Whether the first row of a list is kept in the table that was asked for.
+fn is_of_table(body: &[u8], question: &Question) -> bool {
+    let rows: Vec<serde_json::Map<String, serde_json::Value>> =
+        serde_json::from_slice(body).unwrap_or_default();
+    let table = rows.first().and_then(|row| row.get("tableoid")?.as_str());
+    let is = |kept: &str, name: &str| {
+        kept == name
+            || kept.strip_prefix('"').and_then(|kept| kept.strip_suffix('"'))
+                == Some(name.replace('"', "\"\"").as_str())
+    };
+    // PostgREST searches the schema that is asked for, so that no other goes without its schema's name.
+    table.is_some_and(|kept| is(kept, question.table.name.as_str()))
+}
+
 /// The number of rows behind a list of some: `*/0`, `0-0/7`; or `*` when it is not said.
 fn total(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_RANGE)?.to_str().ok()?.rsplit_once('/')?.1.trim().parse().ok()
@@ -321,4 +355,28 @@ fn judge(status: u16, headers: &HeaderMap, body: &[u8], role: Role, key: &Secret
 /// `Retry-After` in seconds; the form with a date is not used by the servers this asks.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_of_the_table_unless_it_is_kept_elsewhere() {
+        let is =
+            |body: &str, name: &str| is_of_table(body.as_bytes(), &Question::of_table(name, "tenant_id"));
+        assert!(is(r#"[{"tableoid": "accounts"}]"#, "accounts"));
+        assert!(is(r#"[{"tableoid": "\"Ac\"\"counts\""}]"#, "Ac\"counts"));
+        for body in [
+            "[]",
+            "{}",
+            r#"[{"tableoid": null}]"#,
+            r#"[{"tableoid": 7}]"#,
+            r#"[{"tableoid": "part_1"}]"#,
+            r#"[{"tableoid": "other.accounts"}]"#,
+            r#"[{"id": "accounts"}]"#,
+        ] {
+            assert!(!is(body, "accounts"), "{body}");
+        }
+    }
 }

@@ -198,7 +198,143 @@ fn definers() -> Vec<Case> {
                as 'select tenant_id from public.accounts'; grant usage on schema other to public;", true),
         defined("definer-by-its-path", &sql("setof uuid", "select tenant_id from accounts").replace("definer as", "definer set search_path = 'public', pg_temp as"), true),
         defined("definer-by-the-users-path", &sql("setof uuid", "select tenant_id from accounts").replace("definer as", "definer set search_path = \"$user\", public as"), true),
+        defined("definer-of-any-table", "create function f(t text) returns setof json language plpgsql stable security definer as
+            $$ begin return query execute format('select to_json(x) from %I x', t); end $$;", true),
+        defined("definer-in-c", "create function f() returns setof record language c security definer as '$libdir/plpgsql', 'plpgsql_call_handler';", true),
+        defined("definer-of-an-extension", "create extension dblink;", false),
         defined("invoker-table", "create function f() returns table (a bigint, b uuid) language sql stable as 'select id, tenant_id from accounts';", false),
+    ]
+}
+
+/// Rules, which read with the rights of the owner of what they are on.
+fn rules() -> Vec<Case> {
+    let ruled = |name, what: &str, states, codes| case(name, on(TENANT) + what, states, codes);
+    let by_rule: &[&str] = &["rls.view-definer"];
+    let parted = format!("drop table accounts; create table accounts (id bigint, tenant_id uuid, name text) partition by list (tenant_id);
+        create table part partition of accounts default; alter table part enable row level security;
+        insert into accounts values (1, '{A}'), (2, '{B}'); grant select on accounts to anon, authenticated, visitor;");
+    vec![
+        ruled(
+            "rule-on-the-table",
+            "grant delete on accounts to anon, authenticated;
+            create rule leak as on delete to accounts do instead select * from accounts;",
+            (U, U),
+            &["rls.view-definer", "rls.claims-settable"],
+        ),
+        ruled(
+            "rule-beside-inserting",
+            "grant insert on accounts to visitor; create rule leak as on insert to accounts do also select * from accounts;",
+            (U, E),
+            by_rule,
+        ),
+        ruled(
+            "rule-that-returns",
+            "grant delete on accounts to visitor; create table bin (id bigint);
+            create rule leak as on delete to accounts do instead update bin set id = 1
+              returning id, null::uuid, null::uuid, false, (select string_agg(name, '') from accounts);",
+            (U, E),
+            by_rule,
+        ),
+        case(
+            "rule-on-a-partition",
+            parted
+                + &on(TENANT)
+                + "grant delete on part to visitor;
+            create rule leak as on delete to part do instead select * from accounts;",
+            (U, E),
+            by_rule,
+        ),
+        ruled(
+            "rule-on-a-child",
+            "alter table accounts alter tenant_id drop not null; create table child () inherits (accounts);
+            alter table child enable row level security; grant update on child to visitor;
+            create rule leak as on update to child do instead select * from accounts;",
+            (U, E),
+            by_rule,
+        ),
+        ruled(
+            "rule-on-a-view",
+            "create view v with (security_invoker) as select * from accounts; grant delete on v to visitor;
+            create rule leak as on delete to v do instead select * from accounts;",
+            (U, E),
+            by_rule,
+        ),
+        ruled(
+            "rule-that-does-nothing",
+            "grant delete on accounts to visitor; create rule kept as on delete to accounts do instead nothing;",
+            (E, E),
+            SET,
+        ),
+        ruled(
+            "rule-that-logs",
+            "grant delete on accounts to visitor; create table log (id bigint);
+            create rule logs as on delete to accounts do also insert into log values (1);",
+            (E, E),
+            SET,
+        ),
+        ruled(
+            "rule-that-nobody-sets-off",
+            "create rule leak as on delete to accounts do instead select * from accounts;",
+            (E, E),
+            SET,
+        ),
+    ]
+}
+
+/// What a login reaches past the table, or can change.
+fn outside() -> Vec<Case> {
+    let reached = |name, what: &str, codes| case(name, on(TENANT) + what, (U, E), codes);
+    let privileged: &[&str] = &["key.privileged", "rls.claims-settable"];
+    let written: &[&str] = &["rls.open-write"];
+    let owned = "create function t() returns uuid language sql stable as $$ select (auth.jwt() ->> 'tenant_id')::uuid $$;";
+    let by_own = policy("using (tenant_id = t())");
+    vec![
+        as_login("reader", reached("reads-all-data", "", privileged)),
+        reached("reads-statistics", "grant select on pg_statistic to visitor;", privileged),
+        reached("reads-passwords", "grant select on pg_authid to visitor;", privileged),
+        as_login("switcher", reached("switches-to-one-who-reads-statistics", "grant select on pg_statistic to hole;", SET)),
+        reached("reads-a-file", "grant execute on function pg_read_binary_file(text) to visitor;", privileged),
+        reached("imports-a-file", "grant execute on function lo_import(text) to public;", privileged),
+        reached("foreign-server", "create foreign data wrapper w; create server s foreign data wrapper w; grant usage on foreign server s to visitor;", SET),
+        case("foreign-server-of-others", on(TENANT) + "create foreign data wrapper w; create server s foreign data wrapper w; grant usage on foreign server s to eye;", (E, E), SET),
+        case("foreign-table", on(TENANT) + "create foreign data wrapper w; create server s foreign data wrapper w;
+            create foreign table far (id bigint, whose uuid) server s options (table_name 'accounts'); grant select on far to anon;", (U, E), SET),
+        case("foreign-table-of-something-else", on(TENANT) + "create foreign data wrapper w; create server s foreign data wrapper w;
+            create foreign table far (id bigint) server s options (table_name 'countries'); grant select on far to anon;", (E, E), SET),
+        // With a function in pg_temp, or one that is there, and pg_notify to whoever listens, it takes no other right.
+        reached("trigger", "grant trigger on accounts to visitor;", written),
+        reached("trigger-and-a-schema", "grant trigger on accounts to visitor; create schema mine; grant create on schema mine to visitor;
+            do $$ begin execute format('revoke temp on database %I from public', current_database()); end $$;", written),
+        case("trigger-over-rest", on(TENANT) + "grant trigger on accounts to anon, authenticated;", (E, E), SET),
+        case("owner-of-the-function", owned.to_owned() + &by_own + "alter function t() owner to visitor;", (U, E), SET),
+        as_login("heir", case("heir-of-the-functions-owner", owned.to_owned() + &by_own + "alter function t() owner to keeper;", (U, E), SET)),
+        case("owner-of-the-functions-schema", on(TENANT) + "alter schema auth owner to visitor;", (U, E), SET),
+        case("owner-of-a-triggers-function", "create function t() returns trigger language plpgsql as 'begin return new; end';
+            create trigger t after update on accounts for each row execute function t(); alter function t() owner to visitor;".to_owned() + &on(TENANT), (U, E), SET),
+        case("owner-of-another-triggers-function", "create function t() returns trigger language plpgsql as 'begin return new; end';
+            create table other (n int); create trigger t after update on other for each row execute function t(); alter function t() owner to visitor;".to_owned() + &on(TENANT), (E, E), SET),
+        // As on Supabase: what helps policies, makes profiles, or belongs to the platform.
+        case("usual-functions", on(TENANT) + "create table members (user_id uuid, tenant_id uuid, role text); create schema extensions; create extension pgcrypto schema extensions;
+            create function is_admin() returns boolean language sql stable security definer set search_path = '' as $$ select exists (select from public.accounts where owner = auth.uid()) $$;
+            create function my_tenant() returns uuid language sql stable security definer as $$ select tenant_id from members where user_id = auth.uid() $$;
+            create function my_tenants() returns setof uuid language sql stable security definer as $$ select tenant_id from members where user_id = auth.uid() $$;
+            create function my_role(t uuid) returns text language plpgsql stable security definer as $$ begin return (select role from members where user_id = auth.uid() and tenant_id = t); end $$;
+            create function my_settings() returns jsonb language sql stable security definer as $$ select jsonb_build_object('accounts_seen', 1) $$;
+            create function on_signup() returns trigger language plpgsql security definer as $$ begin insert into public.accounts (tenant_id) values (new.tenant_id); return new; end $$;
+            create trigger signup after insert on members for each row execute function on_signup();
+            grant select, insert, update, delete on accounts to anon, authenticated;", (E, E), SET),
+        case("owner-of-another-function", "create function t() returns int language sql as 'select 1'; alter function t() owner to visitor;".to_owned() + &on(TENANT), (E, E), SET),
+        case("owner-of-a-partition", format!("drop table accounts; create table accounts (id bigint, tenant_id uuid, name text) partition by list (tenant_id);
+            create table part partition of accounts default; alter table part enable row level security; alter table part force row level security;
+            insert into accounts values (1, '{A}'), (2, '{B}'); grant select on accounts to anon, authenticated, visitor;
+            alter table part owner to visitor;") + &on(TENANT), (U, E), &["key.privileged", "rls.open-write"]),
+        as_login("switcher", case("function-of-whom-it-switches-to", on(TENANT) + "create function every() returns json language sql stable security definer as
+            $$ select json_agg(a) from accounts a $$; revoke execute on function every() from public; grant execute on function every() to hole;
+            revoke select on accounts from hole;", (U, E), SET)),
+        case("copies-by-a-function", on(TENANT) + "create function f() returns table (n bigint, whose uuid) language sql as 'select id, tenant_id from public.accounts';
+            create materialized view m as select * from f(); grant select on m to anon;", (U, E), &["rls.materialized-view", "rls.claims-settable"]),
+        case("copies-of-something-else", on(TENANT) + "create materialized view m as select now() as at; grant select on m to anon;", (E, E), SET),
+        case("invoker-by-one-letter", on(TENANT) + "create view v with (security_invoker = t) as select * from accounts; grant select on v to anon, visitor;", (E, E), SET),
     ]
 }
 
@@ -262,6 +398,8 @@ pub fn attacks() -> Vec<Case> {
         .chain(comparisons())
         .chain(ways_around())
         .chain(definers())
+        .chain(rules())
+        .chain(outside())
         .chain(settings_of_the_login())
         .collect()
 }

@@ -18,7 +18,7 @@ const ROLES: &str = "
     create role seeing login noinherit in role seer; create role eye login bypassrls; create role god login superuser;
     create role heir login in role keeper; create role owner_login login; create role half login;
     create role plain_service login; create role maker login createrole; create role filer login noinherit in role
-      pg_read_server_files;";
+      pg_read_server_files; create role reader login in role pg_read_all_data;";
 
 pub const HOUSE: &str = "
     create schema auth; grant usage on schema auth to public;
@@ -136,8 +136,8 @@ fn roles() -> Vec<Case> {
             case(
                 "owner-forced",
                 on(TENANT) + force + "alter table accounts owner to owner_login;",
-                (E, E),
-                &["key.privileged", "rls.open-write", "rls.claims-settable"],
+                (U, E),
+                &["key.privileged", "rls.open-write"],
             ),
         ),
         as_login(
@@ -167,6 +167,24 @@ fn roles() -> Vec<Case> {
                 "can-switch-to-a-leaking-role",
                 on(&format!("{TENANT} create policy wide on accounts to hole using (true);")),
                 (X, E),
+                &["rls.set-role", "rls.claims-settable"],
+            ),
+        ),
+        as_login(
+            "heir",
+            case(
+                "owner-by-inheritance-forced",
+                on(TENANT) + force + "alter table accounts owner to keeper;",
+                (U, E),
+                &["key.privileged", "rls.open-write"],
+            ),
+        ),
+        as_login(
+            "switcher",
+            case(
+                "can-switch-to-the-owner-forced",
+                on(TENANT) + force + "alter table accounts owner to hole;",
+                (U, E),
                 &["rls.set-role", "rls.claims-settable"],
             ),
         ),

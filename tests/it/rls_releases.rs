@@ -59,14 +59,22 @@ fn memberships() -> Vec<Case> {
                 SET,
             ),
         ),
-        as_login("reads_all", case("read-all-data", ON.to_owned() + TENANT + revoke, (E, E), SET)),
+        as_login(
+            "reads_all",
+            case(
+                "read-all-data",
+                ON.to_owned() + TENANT + revoke,
+                (U, E),
+                &["key.privileged", "rls.claims-settable"],
+            ),
+        ),
         as_login(
             "reads_all",
             case(
                 "read-all-data-no-rls",
                 revoke,
                 (X, "disabled"),
-                &["rls.off", "rls.foreign-visible", "rls.off-ungranted"],
+                &["rls.off", "rls.foreign-visible", "rls.off-ungranted", "key.privileged"],
             ),
         ),
         as_login(
@@ -75,7 +83,7 @@ fn memberships() -> Vec<Case> {
                 "read-all-data-view",
                 on(TENANT) + revoke + "create view v as select * from accounts;",
                 (X, E),
-                &["rls.view"],
+                &["rls.view", "key.privileged"],
             ),
         ),
         // The role `anon` is judged as PostgREST uses it, where nobody switches further: as with NOINHERIT before.

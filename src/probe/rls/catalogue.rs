@@ -34,6 +34,17 @@ pub(super) fn by_catalogue(
     access: &Access,
     policies: &Policies<'_>,
 ) -> ByCatalogue {
+    let mut said = as_it_stands(relation, actor, access, policies);
+    if access.owner && said.verdict.state == RlsState::Enforced {
+        said.verdict = Verdict::unknown(
+            "the role has the rights of the table's owner, who can switch row-level security off; ALTER TABLE … OWNER TO \
+             another role would settle it",
+        );
+    }
+    said
+}
+
+fn as_it_stands(relation: &Relation, actor: &Actor, access: &Access, policies: &Policies<'_>) -> ByCatalogue {
     let sure = |state, code, message: String| ByCatalogue {
         verdict: Verdict::new(state, message.clone()),
         noted: Some(Noted { code, message }),

@@ -417,6 +417,7 @@ mod tests {
                 _ => "text".to_owned(),
             },
             body: body.to_owned(),
+            owned: false,
         };
         let functions = [
             function("auth.jwt", " select nullif(current_setting('request.jwt.claims', true), '')::jsonb "),
@@ -560,6 +561,7 @@ mod tests {
                 language: "sql".to_owned(),
                 returns: "jsonb".to_owned(),
                 body: "select current_setting('request.jwt.claims', true)::jsonb".to_owned(),
+                owned: false,
             }],
         };
         let passing: Vec<Present> = context

@@ -5,6 +5,7 @@
 //! `enforced` takes both: policies that can let nothing foreign through, and a look that confirms it.
 
 use super::catalogue::{ByCatalogue, Noted, by_catalogue, bypasses};
+use super::outside;
 use super::policies::Policies;
 use super::reach::Reach;
 use super::{Learnt, Verdict, facts, found};
@@ -13,7 +14,7 @@ use crate::finding::{Finding, FindingCode};
 use crate::probe::report::RlsState;
 use crate::sanitize::printable;
 use crate::source::Question;
-use crate::source::evidence::{Facts, Relation, Sight};
+use crate::source::evidence::{Access, Facts, Relation, Sight};
 
 /// Judges both audiences.
 pub(super) fn judge(
@@ -102,13 +103,7 @@ impl Login<'_> {
             return Verdict::unknown("the server does not say who is logged in");
         };
         let name = printable(&own.name);
-        let privileged = [
-            (own.is_super, "SUPERUSER"),
-            (own.bypass, "BYPASSRLS"),
-            (own.powers, "CREATEROLE, REPLICATION or access to the server's files"),
-            (self.owns(), "owner of the table"),
-        ];
-        if let Some((_, why)) = privileged.iter().find(|(holds, _)| *holds) {
+        if let Some(why) = outside::privilege(self.facts, own) {
             found(
                 findings,
                 FindingCode::KeyPrivileged,
@@ -119,12 +114,13 @@ impl Login<'_> {
         let own_state = verdict.state;
         for (number, actor) in self.facts.actors.iter().enumerate().skip(1) {
             let other = self.actor(number, &mut Vec::new());
-            let reads = |relation: &Relation| relation.access.iter().any(|it| it.actor == number && it.read);
-            if other.state <= RlsState::Enforced || !self.facts.relations.iter().any(reads) {
+            if other.state <= RlsState::Enforced {
                 continue;
             }
             let role = printable(&actor.name);
-            if other.state == RlsState::Exposed && own_state != RlsState::Exposed {
+            let reads_more = other.state == RlsState::Exposed
+                || outside::owns(self.facts, number) && !outside::owns(self.facts, 0);
+            if reads_more && own_state != RlsState::Exposed {
                 let message =
                     format!("the login `{name}` can SET ROLE to `{role}`, and then {}", other.reason);
                 found(findings, FindingCode::RlsSetRole, message);
@@ -137,21 +133,10 @@ impl Login<'_> {
                 "the login can switch to more than {ACTORS} roles; REVOKE some to settle it"
             ));
         }
-        let powers = self.facts.actors.iter().find(|actor| actor.powers);
-        if let (Some(actor), RlsState::Enforced) = (powers, verdict.state) {
-            return Verdict::unknown(format!(
-                "`{}` has CREATEROLE, REPLICATION or access to the server's files, and can give itself more; taking that \
-                 from it would settle it",
-                printable(&actor.name)
-            ));
+        if let (RlsState::Enforced, Some(further)) = (verdict.state, outside::outside(self.facts)) {
+            return further;
         }
         verdict
-    }
-
-    fn owns(&self) -> bool {
-        self.facts.relations.iter().any(|relation| {
-            relation.rank == 0 && relation.access.iter().any(|access| access.actor == 0 && access.owner)
-        })
     }
 
     /// A role of that name, as the service credential sees it.
@@ -168,8 +153,16 @@ impl Login<'_> {
         let Some(probed) = self.facts.relations.first().filter(|relation| relation.rank == 0) else {
             return Verdict::unknown("the probed table is not in the catalogue");
         };
-        let mut verdict = self.table(0, number, findings);
-        Reach { login: self, number, actor, probed }.extend(&mut verdict, findings);
+        let is_idle = |access: &Access| !(access.actor == number && (access.read || access.owner));
+        let idle = self.is_anon
+            && number > 0
+            && self.facts.relations.iter().all(|relation| relation.access.iter().all(is_idle));
+        let mut verdict = if idle {
+            Verdict::new(RlsState::Enforced, "it may read nothing")
+        } else {
+            self.table(0, number, findings)
+        };
+        Reach { login: self, number, actor, probed, idle }.extend(&mut verdict, findings);
         verdict
     }
 

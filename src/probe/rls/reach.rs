@@ -25,6 +25,8 @@ pub(super) struct Reach<'a> {
     pub(super) number: usize,
     pub(super) actor: &'a Actor,
     pub(super) probed: &'a Relation,
+    /// A role that the login may switch to and that may read nothing: what it has no grant on is left alone.
+    pub(super) idle: bool,
 }
 
 impl Reach<'_> {
@@ -42,9 +44,11 @@ impl Reach<'_> {
                 0 => None,
                 1 => self.partition(number, relation, access, findings),
                 2 => self.view(number, relation, access, findings),
-                _ => Some(self.login.table(number, self.number, findings)),
+                _ if self.login.question.scope == RlsScope::Table => self.foreign(access),
+                _ => (!self.idle).then(|| self.login.table(number, self.number, findings)),
             };
-            if let Some(further) = further {
+            let added = [self.rule(relation, access, findings), self.trigger(access)];
+            for further in further.into_iter().chain(added.into_iter().flatten()) {
                 let reason = format!("{}: {}", named(relation), further.reason);
                 let own = std::mem::replace(verdict, Verdict::untested(""));
                 *verdict = own.worse(Verdict::new(further.state, reason));
@@ -107,7 +111,7 @@ impl Reach<'_> {
         access: &Access,
         findings: &mut Vec<Finding>,
     ) -> Option<Verdict> {
-        if !access.read {
+        if !access.read && !access.owner {
             return None;
         }
         let verdict = self.login.table(number, self.number, &mut Vec::new());
@@ -134,16 +138,9 @@ impl Reach<'_> {
     ) -> Option<Verdict> {
         let subject = format!("{}, as `{}`", named(relation), printable(&self.actor.name));
         if !matches!(relation.kind.as_str(), "v" | "m") {
-            // A table: writing to it sets off a rule, which reads with the rights of the table's owner.
-            let by_rule = (access.insert || access.update || access.delete).then(|| {
-                let message =
-                    format!("{subject}: a rule reads with the owner's rights when it is written to");
-                found(findings, FindingCode::RlsViewDefiner, message);
-                Verdict::unknown("a rule reads with its owner's rights; dropping it would settle it")
-            });
+            // A table with a rule that reads.
             let in_scope = relation.has_column && self.login.question.scope == RlsScope::All;
-            let by_itself = in_scope.then(|| self.login.table(number, self.number, findings));
-            return by_rule.into_iter().chain(by_itself).reduce(Verdict::worse);
+            return (in_scope && !self.idle).then(|| self.login.table(number, self.number, findings));
         }
         if !access.read {
             return None;
@@ -169,6 +166,42 @@ impl Reach<'_> {
         Some(Verdict::unknown("the view reads with its owner's rights; security_invoker would settle it"))
     }
 
+    /// A table of another server that leads to one of the same name, with rights that the catalogue here does not tell.
+    fn foreign(&self, access: &Access) -> Option<Verdict> {
+        access.read.then(|| {
+            Verdict::unknown(
+                "it is a foreign table that leads to a table of this name; REVOKE SELECT on it to settle it",
+            )
+        })
+    }
+
+    /// Writing to a table or view sets off its rules, which read with the rights of its owner.
+    fn rule(&self, relation: &Relation, access: &Access, findings: &mut Vec<Finding>) -> Option<Verdict> {
+        if !relation.rules || !(access.insert || access.update || access.delete) {
+            return None;
+        }
+        let message = format!(
+            "{}, as `{}`: a rule reads with the owner's rights when it is written to",
+            named(relation),
+            printable(&self.actor.name)
+        );
+        found(findings, FindingCode::RlsViewDefiner, message);
+        Some(Verdict::unknown(
+            "a rule reads with its owner's rights when it is written to; DROP RULE to settle it",
+        ))
+    }
+
+    /// Who logs in to the server can add a trigger, which runs as whoever writes and passes on what it is shown. Over REST
+    /// that is out of reach.
+    fn trigger(&self, access: &Access) -> Option<Verdict> {
+        (self.login.is_anon && access.trigger).then(|| {
+            Verdict::unknown(format!(
+                "`{}` may add a trigger, which would pass on the rows that others write; REVOKE TRIGGER to settle it",
+                printable(&self.actor.name)
+            ))
+        })
+    }
+
     /// Whether rows of any tenant can be written.
     fn writes(&self, relation: &Relation, access: &Access, findings: &mut Vec<Finding>) {
         if !matches!(relation.kind.as_str(), "r" | "p") || self.actor.is_super {
@@ -188,8 +221,9 @@ impl Reach<'_> {
             }
         }
         // Out of reach over REST, where the roles without a login are used.
-        if access.truncate && self.login.is_anon {
-            words.push("TRUNCATE");
+        if self.login.is_anon {
+            words.extend(access.truncate.then_some("TRUNCATE"));
+            words.extend(access.trigger.then_some("TRIGGER"));
         }
         if !words.is_empty() {
             let message = format!(

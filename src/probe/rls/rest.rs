@@ -6,9 +6,11 @@
 //! let through tomorrow, or with a header, what it holds back today. So it does not establish `enforced`. What does is
 //! that the planner, asked for its estimate (`Prefer: count=planned`), expects no row at all: it expects one at least
 //! unless it knows beforehand that there is none, which for a table that has rows means that no policy applies to the
-//! key. (PostgreSQL clamps every estimate to one row; `clamp_row_est` in its costsize.c.) It believes what functions
-//! say of themselves: one that reads a header and is declared IMMUTABLE deceives it. `authenticated` would take a user's
-//! token, and is not tested.
+//! key. It knows the same of partitions that a policy has nothing to do with, and of views, so it has to be a table that
+//! keeps its rows itself (`tableoid`). (PostgreSQL clamps every estimate to one row; `clamp_row_est` in its costsize.c.)
+//! It believes what functions say of themselves: one that reads a header and is declared IMMUTABLE deceives it; and a
+//! function before each request (`db-pre-request`) may make the key another role. `authenticated` would take a user's token,
+//! and is not tested.
 
 use super::{Learnt, Verdict, found};
 use crate::finding::{Finding, FindingCode};
@@ -72,18 +74,25 @@ fn verdict(service: Option<&RestSight>, anon: &RestSight) -> Verdict {
              through with another key, REST does not tell: a postgres:// data source would settle it",
         ),
         RestSeen::Refused => Verdict::unknown(
-            "the anon key has no permission on the table; whether row-level security is on as well, REST does not tell: a \
-             postgres:// data source would settle it",
+            "the anon key may read neither the tenant column nor the id; whether it may read others, and whether row-level \
+             security is on, REST does not tell: a postgres:// data source would settle it",
         ),
         RestSeen::Failed(why) => Verdict::unknown(format!("the question with the anon key failed ({why})")),
         RestSeen::Nothing => match service {
-            Some(RestSight { seen: RestSeen::Row, .. } | RestSight { own: Some(true), .. })
+            Some(sight @ (RestSight { seen: RestSeen::Row, .. } | RestSight { own: Some(true), .. }))
                 if anon.expected == Some(0) =>
             {
+                if !sight.is_table {
+                    return Verdict::unknown(
+                        "rows are there, and the server knows beforehand that none is visible with the anon key; but behind \
+                         the name is a view, or a table with partitions, where that may be because of what this request is \
+                         about: a postgres:// data source would settle it",
+                    );
+                }
                 Verdict::new(
                     RlsState::Enforced,
                     "rows are there, none is visible with the anon key, and the server knows beforehand that none is: no \
-                     policy applies to it",
+                     policy applies to the role that it is served as",
                 )
             }
             Some(RestSight { seen: RestSeen::Row, .. }) if anon.expected.is_some() => Verdict::unknown(

@@ -118,7 +118,8 @@ fn what_is_seen_outranks_what_is_written_and_the_other_way_round() {
         facts.relations[0].access[1].owner = true;
         facts.relations[0].force = true;
     };
-    assert_eq!(state(forced), RlsState::Enforced);
+    // Who owns it can take that back.
+    assert_eq!(state(forced), RlsState::Unknown);
 }
 
 #[test]
@@ -138,16 +139,19 @@ fn what_was_not_asked_is_not_judged() {
 #[test]
 fn over_rest_nothing_seen_means_something_only_where_something_is_hidden() {
     let question = Question::of_table("accounts", "tenant_id");
-    let judged = |service: RestSeen, own, anon: RestSeen, expected| {
-        let service = RestSight { seen: service, own, ..RestSight::default() };
+    let judged_of = |is_table, service: RestSeen, own, anon: RestSeen, expected| {
+        let service = RestSight { seen: service, own, is_table, ..RestSight::default() };
         let anon = RestSight { seen: anon, expected, ..RestSight::default() };
         let (service, anon) = (Ok(Evidence::Rest(service)), Ok(Evidence::Rest(anon)));
         judge(Kind::Supabase, &question, Some(&service), Some(&anon)).0.state
     };
+    let judged = |service, own, anon, expected| judged_of(true, service, own, anon, expected);
     let state = |service, own, anon| judged(service, own, anon, Some(0));
     assert_eq!(state(RestSeen::Row, Some(true), RestSeen::Nothing), RlsState::Enforced);
     assert_eq!(state(RestSeen::Row, None, RestSeen::Nothing), RlsState::Enforced);
     assert_eq!(state(RestSeen::Nothing, Some(true), RestSeen::Nothing), RlsState::Enforced);
+    // A view, or a table whose rows are in partitions.
+    assert_eq!(judged_of(false, RestSeen::Row, Some(true), RestSeen::Nothing, Some(0)), RlsState::Unknown);
     for expected in [None, Some(1), Some(7)] {
         assert_eq!(judged(RestSeen::Row, Some(true), RestSeen::Nothing, expected), RlsState::Unknown);
     }

@@ -97,6 +97,8 @@ struct Row {
     oid: String,
     options: Option<Vec<String>>,
     has_children: bool,
+    #[serde(default)]
+    collated: Option<bool>,
 }
 
 /// A row of the answer about policies.
@@ -124,7 +126,9 @@ pub(super) fn told(documents: &Documents, breadth: Breadth, role: Role) -> Optio
         // A table may say that it has children when it had some once, never the other way round.
         Breadth::Table => {
             !document::<bool>(documents, "above")?
-                && rows.first().is_some_and(|row| !row.has_children && row.relation.kind != "p")
+                && rows.first().is_some_and(|row| {
+                    !row.has_children && row.relation.kind != "p" && row.collated != Some(true)
+                })
         }
         Breadth::Wide => true,
     };
@@ -168,8 +172,11 @@ fn document<T: DeserializeOwned>(documents: &Documents, word: &str) -> Option<T>
 
 fn is_invoker(option: &str) -> bool {
     let option = option.to_ascii_lowercase();
-    let value = option.strip_prefix("security_invoker=");
-    value.is_some_and(|value| ["true", "on", "1", "yes"].iter().any(|yes| value.starts_with(yes)))
+    let Some(value) = option.strip_prefix("security_invoker=") else { return false };
+    // As PostgreSQL reads a boolean: the start of a word will do.
+    value == "on"
+        || value == "1"
+        || !value.is_empty() && ["true", "yes"].iter().any(|yes| yes.starts_with(value))
 }
 
 #[cfg(test)]
@@ -241,7 +248,12 @@ mod tests {
 
     #[test]
     fn views_of_the_invoker_are_told_from_others() {
-        assert!(is_invoker("security_invoker=ON") && is_invoker("security_invoker=true"));
-        assert!(!is_invoker("security_invoker=off") && !is_invoker("security_barrier=true"));
+        for yes in ["ON", "true", "t", "TRU", "yes", "y", "1"] {
+            assert!(is_invoker(&format!("security_invoker={yes}")), "{yes}");
+        }
+        for no in ["off", "of", "o", "false", "f", "n", "0", "", "onion", "truest", "10"] {
+            assert!(!is_invoker(&format!("security_invoker={no}")), "{no}");
+        }
+        assert!(!is_invoker("security_barrier=true"));
     }
 }

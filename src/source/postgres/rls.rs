@@ -134,7 +134,7 @@ impl Inquiry<'_> {
         let Asked { role, question, .. } = self.asked;
         // A pooler may lead the next transaction elsewhere.
         let breadth = if told.lacks_functions { Breadth::Functions } else { Breadth::Identity };
-        let identity = catalogue::text(breadth, *role, question, None);
+        let identity = catalogue::text(breadth, *role, question, login(self.asked));
         let identity = format!("SAVEPOINT who; {identity} ROLLBACK TO who; ");
         let mut before = "";
         if looks::are_simple(looks) && !told.is_wide {
