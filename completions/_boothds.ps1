@@ -251,7 +251,7 @@ Register-ArgumentCompleter -Native -CommandName 'boothds' -ScriptBlock {
             [CompletionResult]::new('--previous-key-file', '--previous-key-file', [CompletionResultType]::ParameterName, 'A file that holds earlier encryption keys, one a line; can be repeated')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Touch no data source; the application database and the state store are asked')
             [CompletionResult]::new('--all-tenants', '--all-tenants', [CompletionResultType]::ParameterName, 'Test the data sources of all tenants, with row-level security')
-            [CompletionResult]::new('--rehearse', '--rehearse', [CompletionResultType]::ParameterName, 'Try whether a key can be changed, in a transaction that is rolled back, waiting a second for a lock')
+            [CompletionResult]::new('--rehearse', '--rehearse', [CompletionResultType]::ParameterName, 'Try whether the keys of a tenant of each status can be changed, in transactions that are rolled back')
             [CompletionResult]::new('--print-sql', '--print-sql', [CompletionResultType]::ParameterName, 'Print the statements that mend the schema of the application database, and do nothing else')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for --format json')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error where the settings in use came from')

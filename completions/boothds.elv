@@ -238,7 +238,7 @@ set edit:completion:arg-completer[boothds] = {|@words|
             cand --previous-key-file 'A file that holds earlier encryption keys, one a line; can be repeated'
             cand --offline 'Touch no data source; the application database and the state store are asked'
             cand --all-tenants 'Test the data sources of all tenants, with row-level security'
-            cand --rehearse 'Try whether a key can be changed, in a transaction that is rolled back, waiting a second for a lock'
+            cand --rehearse 'Try whether the keys of a tenant of each status can be changed, in transactions that are rolled back'
             cand --print-sql 'Print the statements that mend the schema of the application database, and do nothing else'
             cand --json 'Short for --format json'
             cand -v 'Say on standard error where the settings in use came from'

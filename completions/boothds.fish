@@ -238,7 +238,7 @@ complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l encryption-ke
 complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l previous-key-file -d 'A file that holds earlier encryption keys, one a line; can be repeated' -r -F
 complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l offline -d 'Touch no data source; the application database and the state store are asked'
 complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l all-tenants -d 'Test the data sources of all tenants, with row-level security'
-complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l rehearse -d 'Try whether a key can be changed, in a transaction that is rolled back, waiting a second for a lock'
+complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l rehearse -d 'Try whether the keys of a tenant of each status can be changed, in transactions that are rolled back'
 complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l print-sql -d 'Print the statements that mend the schema of the application database, and do nothing else'
 complete -c boothds -n "__fish_boothds_using_subcommand doctor" -l json -d 'Short for --format json'
 complete -c boothds -n "__fish_boothds_using_subcommand doctor" -s v -l verbose -d 'Say on standard error where the settings in use came from'

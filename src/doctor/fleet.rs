@@ -1,5 +1,6 @@
 //! All tenants, as far as they can be judged without asking them: their stored keys, their credentials, what two of them
-//! have in common, and what each row says, for comparing the caches with it.
+//! have in common, and what each row says, for comparing the caches with it. Keys of tenants without a URL are judged last:
+//! nobody uses them, and a rotation carries them on.
 //!
 //! Timing: the table is read once in the order of its primary key, a page at a time; while the database makes the next
 //! page, the keys of this one are opened on a thread of their own. Of a tenant nothing is kept but digests of 8 bytes and

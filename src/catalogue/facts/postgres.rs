@@ -24,7 +24,9 @@ mod table;
 pub(super) use table::table;
 
 /// Goes before every question; all of it is one transaction, so that a pooler keeps it together.
-const ALONE: &str = "SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'; ";
+const LIMITS: &str = "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '2s'; ";
+/// Goes before every question but the one for the table.
+const ALONE: &str = "SET LOCAL search_path = pg_catalog; ";
 
 const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), \
      pg_is_in_recovery()::text, current_setting('transaction_read_only'), current_user::text, \
@@ -50,6 +52,7 @@ impl Asker<'_> {
 
     /// The same with the search path as it is.
     async fn ask_plainly(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, CatalogueError> {
+        let sql = &format!("{LIMITS}{sql}");
         let Target { options, passwords, address } = self.target;
         let connection = match self.connection.take() {
             Some(connection) => connection,

@@ -21,7 +21,7 @@ pub(in crate::cli) struct DoctorArgs {
     /// Test the data sources of all tenants, with row-level security
     #[arg(long, conflicts_with = "offline")]
     pub(in crate::cli) all_tenants: bool,
-    /// Try whether a key can be changed, in a transaction that is rolled back, waiting a second for a lock
+    /// Try whether the keys of a tenant of each status can be changed, in transactions that are rolled back
     #[arg(long)]
     pub(in crate::cli) rehearse: bool,
     /// Print the statements that mend the schema of the application database, and do nothing else
