@@ -67,6 +67,9 @@ struct Tally {
     asked: AtomicU64,
     served: AtomicU64,
     queries: AtomicU64,
+    /// Clients that may have been made twice: of each role, when an invalidation came while they were made; it comes
+    /// once before the store is told and once after it.
+    repeated: AtomicU64,
     over: AtomicBool,
 }
 
@@ -118,6 +121,7 @@ async fn work(manager: DataSourceManager, ids: Arc<Vec<String>>, tally: Arc<Tall
             Some(Err(error)) => panic!("tenant {number}: {error:?}"),
         }
         if what == 3 {
+            tally.repeated.fetch_add(4, Ordering::Relaxed);
             manager.clear_tenant_cache(&ids[number]).await.unwrap();
         }
         assert!(manager.counters().client_cache_size <= CAP);
@@ -160,6 +164,7 @@ async fn ten_thousand_tenants_through_fifty_clients_leave_exact_counts_and_no_co
             house.pass(300_000);
         }
         if rounds % 70 == 0 {
+            tally.repeated.fetch_add(2 * WORKERS, Ordering::Relaxed);
             manager.clear_all_caches().await.unwrap();
         }
     }
@@ -168,12 +173,12 @@ async fn ten_thousand_tenants_through_fifty_clients_leave_exact_counts_and_no_co
         worker.unwrap();
     }
 
-    let [asked, served, queries] =
-        [&tally.asked, &tally.served, &tally.queries].map(|n| n.load(Ordering::Relaxed));
+    let [asked, served, queries, repeated] =
+        [&tally.asked, &tally.served, &tally.queries, &tally.repeated].map(|n| n.load(Ordering::Relaxed));
     let counters = manager.counters();
     assert_eq!(counters.requests(), asked, "{counters:?}");
     assert!(counters.cache_hits > 0 && counters.total_clients_created > CAP, "{counters:?}");
-    assert!(counters.total_clients_created <= counters.cache_misses, "{counters:?}");
+    assert!(counters.total_clients_created <= counters.cache_misses + repeated, "{counters:?}");
     assert_eq!(counters.pool_exhausted_count, 0);
     assert!(served > 100 && queries > 100, "{served} served, {queries} queries");
     assert!(most > 0 && most <= CAP * POOL_MAX + WORKERS + CLOSING, "{most} connections");
