@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use super::setup::Setup;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::failure::{Failure, FailureClass};
-use crate::sanitize::printable;
 use crate::tenant::{Tenant, TenantFilter};
+use crate::url::masked;
 
 /// How long a visitor waits for the application database.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -79,8 +79,8 @@ async fn close(catalogue: Option<Arc<Catalogue>>) {
 }
 
 fn late(setup: &Setup) -> CatalogueError {
-    CatalogueError::Connect {
-        address: setup.database_name().map(|name| printable(&name).into_owned()).unwrap_or_default(),
+    CatalogueError::Query {
+        address: masked(setup.database.expose()),
         source: Failure::new(FailureClass::Timeout),
     }
 }

@@ -71,6 +71,8 @@ pub struct View<'a> {
     pub tenant: Option<&'a Row>,
     /// This process itself.
     pub process: &'a Process,
+    /// Whether the application database answers.
+    pub has_database: bool,
     /// Why it goes by older settings than there are, if it does.
     pub unread: Option<&'a Unread>,
     /// Whether somebody is logged in, and so can log out (`POST /logout`).

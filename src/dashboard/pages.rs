@@ -69,6 +69,8 @@ async fn show(
     let number = asked.page.as_deref().and_then(|page| page.parse().ok()).unwrap_or(1);
     let query = rows::Query::new(&asked.q, asked.state.as_deref(), number);
     let setup = inner.setup();
+    // Rounds are minutes apart: what they found is no word for the present where nobody can be asked.
+    let has_database = inner.readiness.get(inner).await.application_database;
     let document = inner.documents.get(&setup, inner.clock).await.map_err(|error| error.to_string());
     let (fleet, rows) = inner.fleet(|fleet| (fleet.snapshot(), fleet.page(&query)));
     let memory = memory::of_this_process();
@@ -85,6 +87,7 @@ async fn show(
         rows: &rows,
         tenant,
         process: &process,
+        has_database,
         unread: unread.as_ref(),
         has_login: setup.token.is_some(),
         path,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::Catalogue;
 use crate::cipher::KeyRing;
 use crate::clock::Clock;
 use crate::manager::PoolSettings;
@@ -39,10 +38,5 @@ impl Setup {
 
     pub(super) fn prober(&self, clock: Clock) -> Prober {
         Prober::new(Arc::clone(&self.ring), self.options.clone(), clock)
-    }
-
-    /// A name for the application database, without its secrets.
-    pub(super) fn database_name(&self) -> Option<String> {
-        Catalogue::identity(&self.database).ok()
     }
 }

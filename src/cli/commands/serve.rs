@@ -35,7 +35,7 @@ pub(in crate::cli) fn run(
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
     let loaded = load(args, global, output)?;
-    log::begin(args.log_format, global.verbose);
+    let _log = log::begin(args.log_format, global.verbose);
     block_on(async |interrupt| serve(args, global, loaded, interrupt).await)
 }
 

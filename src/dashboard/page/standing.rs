@@ -21,10 +21,10 @@ pub(super) struct Verdict {
     pub(super) text: String,
 }
 
-/// How old the results are, if they are too old to go by.
+/// Whether the results are nothing to go by: too old, or of a database that cannot be asked now.
 pub(super) fn is_stale(view: &View<'_>) -> bool {
     let fleet = view.fleet;
-    if fleet.trouble.is_some() {
+    if fleet.trouble.is_some() || !view.has_database {
         return true;
     }
     let Some(last) = fleet.round.ended.or(fleet.round.began) else { return false };
@@ -133,6 +133,18 @@ pub(super) fn notices(view: &View<'_>) -> Markup {
                         "Failing " (since(trouble.since)) ", " (plural(usize::try_from(trouble.attempts).unwrap_or(usize::MAX), "attempt")) "; "
                         @if let Some(next) = fleet.round.next { "the next " (until(next)) ". " } @else { "another is under way. " }
                         @if let Some(ended) = fleet.round.ended { "What is shown of them is of the round that ended " (ago(ended)) "." }
+                        @else { "No round has come to its end yet." }
+                    }
+                }
+            }
+        } @else if !view.has_database {
+            section .notice.bad data-key="no-database" aria-labelledby="no-database" {
+                (icon("unplugged"))
+                div {
+                    h2 #no-database { "The application database does not answer" }
+                    p {
+                        "Services that need a tenant's row now do not get it. "
+                        @if let Some(ended) = fleet.round.ended { "What is shown of the tenants is of the round that ended " (ago(ended)) "." }
                         @else { "No round has come to its end yet." }
                     }
                 }

@@ -113,3 +113,25 @@ fn a_full_disk_is_said_and_ends_nothing() {
     let ended = service.wait_for(Duration::from_secs(30)).expect("it ends");
     assert_eq!(ended.code(), Some(0));
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let world = World::sqlite();
+    let folder = scratch::folder("log");
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let _held = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let port = process::free_port();
+    let mut running = world
+        .cli(["serve", "--verbose", "--interval", "1h", "--listen"])
+        .arg(format!("127.0.0.1:{port}"))
+        .behind(["sh".into(), "-c".into(), "exec \"$@\" 2>\"$0\"".into(), pipe.into_os_string()])
+        .spawn();
+    process::wait_for_port(port, Duration::from_secs(30));
+    // Each is a line of a hundred letters; a pipe holds 65,536.
+    for _ in 0..2000 {
+        assert_eq!(http::get(port, "/healthz").unwrap().status, 200);
+    }
+    running.signal(Signal::TERM);
+    running.wait().expect_code(0);
+}

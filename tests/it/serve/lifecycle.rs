@@ -85,7 +85,7 @@ fn a_request_under_way_is_answered_before_the_end() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert!(answer.contains("cannot connect to the application database"), "{answer}");
+    assert!(answer.contains("cannot read tenants from the application database postgres://"), "{answer}");
     ended.join().unwrap().expect_code(0);
 }
 

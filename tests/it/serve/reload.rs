@@ -1,6 +1,8 @@
 //! Files that change while the service runs, and SIGHUP.
 
 use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::served::{Served, TOKEN, replace, text, until};
 use crate::fixture::{KEY, World, seal_with};
@@ -154,4 +156,31 @@ fn what_could_not_be_read_is_tried_again_by_itself() {
     assert!(!text(&served.get("/debug/performance")).contains("data-key=\"unread\""));
     let log = served.end(Signal::TERM).expect_code(0).stderr;
     assert_eq!(log.matches("stays in force").count(), 1, "it is complained of once: {log}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_said_and_what_follows_it_is_read() {
+    let world = World::sqlite();
+    let folder = scratch::folder("pipe");
+    let file = folder.path().join("token");
+    fs::write(&file, TOKEN).unwrap();
+    let cli = world.cli(["serve", "--interval", "1h"]).env("BOOTHDS_SERVE_TOKEN_FILE", &file);
+    let served = Served::start(&cli);
+    let page = |token: &str| served.send("GET", "/debug/performance", &[("Authorization", token)], "");
+    let old = format!("Bearer {TOKEN}");
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody ever writes into it.
+    fs::rename(&pipe, &file).unwrap();
+    let is_said = || text(&page(&old)).contains("data-key=\"unread\"");
+    let start = Instant::now();
+    while !is_said() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it is not said");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    replace(&file, "another-token-of-the-service-7");
+    until("the new token is taken", || page("Bearer another-token-of-the-service-7").status == 200);
+    assert_ne!(page(&old).status, 200, "the old one is no more");
+    let log = served.end(Signal::TERM).expect_code(0).stderr;
+    assert!(log.contains("it takes longer than 20 s"), "{log}");
 }

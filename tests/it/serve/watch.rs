@@ -155,12 +155,18 @@ fn a_database_file_that_is_gone_is_not_ready_although_it_is_still_open() {
     let served = Served::start(&house.cli(["serve", "--interval", "1h"]));
     until("it is tested", || has(&served, "boothds_watch_rounds_total", "1"));
     until("it is ready", || served.get("/readyz").status == 200);
+    let page = || text(&served.get("/debug/performance"));
+    assert!(page().contains("All tenants answer"), "{}", page());
     let url = house.world.database.url();
     let file = std::path::Path::new(url.strip_prefix("sqlite:").unwrap());
     std::fs::rename(file, file.with_extension("away")).unwrap();
     until("it is not ready", || served.get("/readyz").status == 503);
+    let gone = page();
+    assert!(gone.contains("The application database does not answer"), "{gone}");
+    assert!(!gone.contains("All tenants answer") && gone.contains("Not up to date"), "{gone}");
     assert_eq!(served.get("/t0/debug/performance").status, 200, "its last test is known");
     assert_eq!(served.get("/nobody/debug/performance").status, 503);
     std::fs::rename(file.with_extension("away"), file).unwrap();
     until("it is ready again", || served.get("/readyz").status == 200);
+    assert!(page().contains("All tenants answer"), "{}", page());
 }

@@ -4,10 +4,12 @@
 //! the log; it is tried again every half a minute, since of several files that change the last may come late. A change of
 //! the certificate alone touches nothing else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::files::Sources;
 use super::load::{Loaded, certificate_of, load};
@@ -21,6 +23,10 @@ use crate::dashboard::{Certificate, Dashboard};
 const LOOK: Duration = Duration::from_secs(2);
 /// After so many looks what failed is tried again.
 const RETRY: u32 = 15;
+/// How long it may take to read everything; a command that prints a key may have to ask somewhere.
+const LONGEST: Duration = Duration::from_secs(20);
+/// Reads that took longer and may still be under way, each on a thread, before no other is begun.
+const STUCK: usize = 8;
 
 /// What is needed to read everything anew.
 pub(super) struct Reloading {
@@ -31,6 +37,25 @@ pub(super) struct Reloading {
     failed: Option<(String, u32)>,
     /// Whether there is a certificate that was not read yet. Settings that cannot be read must not let it expire.
     due: bool,
+    /// Reads that have not ended yet.
+    reading: Arc<AtomicUsize>,
+}
+
+/// Counts a read for as long as it lasts.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    /// `None` when there are [`STUCK`] already.
+    fn new(reading: &Arc<AtomicUsize>) -> Option<Self> {
+        let counted = Self(Arc::clone(reading));
+        (reading.fetch_add(1, Ordering::AcqRel) < STUCK).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// What is to be read.
@@ -48,7 +73,14 @@ enum Read {
 
 impl Reloading {
     pub(super) fn new(args: &ServeArgs, global: &GlobalArgs, sources: Sources) -> Self {
-        Self { args: args.clone(), global: global.clone(), sources, failed: None, due: false }
+        Self {
+            args: args.clone(),
+            global: global.clone(),
+            sources,
+            failed: None,
+            due: false,
+            reading: Arc::default(),
+        }
     }
 
     /// Goes on until its task is ended.
@@ -104,12 +136,30 @@ impl Reloading {
     }
 
     async fn reload(&self, dashboard: &Dashboard, wanted: Wanted) -> Option<Self> {
-        let this = self.copied();
-        let read = move || {
-            let read = this.read(wanted);
-            (this, read)
+        let mut this = self.copied();
+        let read = match Counted::new(&self.reading) {
+            None => None,
+            Some(counted) => {
+                let this = self.copied();
+                let read = move || {
+                    let read = this.read(wanted);
+                    drop(counted);
+                    read
+                };
+                timeout(LONGEST, tokio::task::spawn_blocking(read)).await.ok()
+            }
         };
-        let (mut this, read) = tokio::task::spawn_blocking(read).await.ok()?;
+        let read = match read {
+            // A bug, which the hook has reported.
+            Some(Err(_)) => return None,
+            Some(Ok(read)) => read,
+            // A pipe in the place of a file, or a command that hangs. Nothing can end that from here; it is left alone.
+            None => {
+                let what = format!("it takes longer than {} s", LONGEST.as_secs());
+                Err(CliError::settings(what)
+                    .hint("look at the files that the settings name, and at encryption_key_command"))
+            }
+        };
         match read {
             // A file that is away for a moment must not let everybody in.
             Ok(Read::Everything(loaded)) if loaded.setup.token.is_none() && dashboard.has_token() => {
@@ -182,6 +232,7 @@ impl Reloading {
             sources: self.sources.clone(),
             failed: self.failed.clone(),
             due: self.due,
+            reading: Arc::clone(&self.reading),
         }
     }
 }
