@@ -87,7 +87,7 @@ fn dispatch(arguments: Arguments, output: &mut Output) -> Result<ExitCode, CliEr
         Command::RotateKey(args) => commands::rotate_key::run(&args, &global, output),
         Command::Doctor(args) => commands::doctor::run(&args, &global, output),
         #[cfg(feature = "dashboard")]
-        Command::Serve(args) => commands::serve::run(&args, &global, output),
+        Command::Serve(args) => commands::serve::run(&args, &global),
         Command::TestConnection(args) => commands::test_connection::run(&args, &global, output),
     }
 }

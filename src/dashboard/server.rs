@@ -49,6 +49,8 @@ const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 * 1024;
 /// How long requests that are under way at the end are waited for: as long as one may take.
 const GRACE: Duration = Duration::from_secs(15);
+/// What the end of a task may take beyond that: a client that does not take its answer is given up after the same time.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// How long whoever has not said all of what it wants is waited for at the end.
 const HALF: Duration = Duration::from_secs(1);
 
@@ -112,8 +114,11 @@ impl Dashboard {
                     std::future::pending().await
                 } => {}
             }
+            // Who is in a handshake is not told, and goes; of who was told it is known how it ended when its task has.
+            open.send_away();
+            open.all_gone().await;
         };
-        let ended = timeout(GRACE, answered).await;
+        let ended = timeout(GRACE + LAST_WORD, answered).await;
         guard::say_left_out(&self.0);
         if ended.is_ok() && open.cut_off() == in_time { End::Clean } else { End::Cut }
     }

@@ -29,13 +29,10 @@ use load::{Loaded, load};
 /// Open files that are kept for what is no connection of a visitor: data sources under test, stores, the log.
 const RESERVED_FILES: usize = 512;
 
-pub(in crate::cli) fn run(
-    args: &ServeArgs,
-    global: &GlobalArgs,
-    output: &mut Output,
-) -> Result<ExitCode, CliError> {
-    let loaded = load(args, global, output)?;
+pub(in crate::cli) fn run(args: &ServeArgs, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+    // First: warnings and notes about the settings are lines of the log, in its form.
     let _log = log::begin(args.log_format, global.verbose);
+    let loaded = load(args, global, &mut Output::to_log())?;
     block_on(async |interrupt| serve(args, global, loaded, interrupt).await)
 }
 

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 /// Nothing was asked yet, or not all of it was said.
 const ASKING: u8 = 0;
@@ -118,6 +120,14 @@ impl Open {
     pub(super) fn send_away(&self) {
         for connection in self.connections().open.values().filter(|one| one.is(ASKING)) {
             connection.task.abort();
+        }
+    }
+
+    /// Waits until the tasks of all connections have ended.
+    pub(super) async fn all_gone(&self) {
+        // At the end of the process, for the time that a task takes to end: nobody needs to be told of it otherwise.
+        while !self.connections().open.is_empty() {
+            sleep(Duration::from_millis(5)).await;
         }
     }
 

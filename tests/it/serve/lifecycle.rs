@@ -184,17 +184,21 @@ fn systemd_is_told_and_hears_that_it_lives() {
 #[test]
 fn the_log_is_lines_of_json_where_that_is_wanted() {
     let world = World::sqlite();
-    let cli = world.cli(["serve", "--log-format", "json", "-v"]);
+    let folder = scratch::folder("open");
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    let cli = world.cli(["serve", "--log-format", "json", "-v"]).env("BOOTHDS_SERVE_TOKEN_FILE", token);
     let running = cli.arg("--listen").arg("127.0.0.1:0").spawn();
     running.wait_for_stderr("every tenant was tested");
     let mut running = running;
     running.signal(Signal::TERM);
     let ran = running.wait().expect_code(0);
-    let events = ran.stderr.lines().filter(|line| !line.starts_with("note: "));
-    let events: Vec<Value> = events.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> =
+        ran.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON in each line")).collect();
     for event in &events {
         assert!(event["timestamp"].as_str().unwrap().ends_with('Z') && event["level"].is_string(), "{event}");
     }
     let messages: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert!(messages.contains(&"listening") && messages.last() == Some(&"stopped"), "{messages:?}");
+    assert!(messages.iter().any(|message| message.contains("which holds the token")), "{messages:?}");
 }
