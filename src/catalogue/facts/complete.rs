@@ -4,24 +4,15 @@
 //! the six ways to have half a data source is put into it; what is not understood may be anything. A check that is false
 //! for certain in all six keeps data sources complete, however it is written.
 
+mod value;
+
+use value::{Value, among, called, either, is_null, not, same};
+
 /// The columns that belong together.
 const COLUMNS: [&str; 3] = ["data_source_url", "data_source_anon_key", "data_source_service_key"];
 /// The longest expression that is read, bytes, and how deep.
 const LONGEST: usize = 20_000;
 const DEEPEST: usize = 50;
-
-/// What is known of a value.
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    Null,
-    Bool(bool),
-    Int(i64),
-    /// Something that is no null.
-    Present,
-    /// Nobody knows what.
-    Any,
-    List(Vec<Value>),
-}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -346,59 +337,6 @@ impl Reader<'_> {
         }
     }
 }
-
-fn called(name: &str, arguments: Vec<Value>) -> Value {
-    let arguments = match arguments.as_slice() {
-        [Value::List(all)] => all.clone(),
-        _ => arguments,
-    };
-    if !["num_nulls", "num_nonnulls"].contains(&name) || arguments.contains(&Value::Any) {
-        return Value::Any;
-    }
-    let counted = arguments.iter().filter(|value| (**value == Value::Null) == (name == "num_nulls")).count();
-    i64::try_from(counted).map_or(Value::Any, Value::Int)
-}
-
-/// `OR`, and with `false` `AND`: the one side that settles it, else what both say.
-fn either(a: &Value, b: &Value, settles: bool) -> Value {
-    let settled = Value::Bool(settles);
-    match (a, b) {
-        _ if *a == settled || *b == settled => settled,
-        (Value::Bool(_), Value::Bool(_)) => Value::Bool(!settles),
-        (Value::Null | Value::Bool(_), Value::Null | Value::Bool(_)) => Value::Null,
-        _ => Value::Any,
-    }
-}
-
-fn not(value: Value) -> Value {
-    match value {
-        Value::Bool(is) => Value::Bool(!is),
-        Value::Null => Value::Null,
-        _ => Value::Any,
-    }
-}
-
-fn is_null(value: &Value) -> Value {
-    match value {
-        Value::Any => Value::Any,
-        value => Value::Bool(*value == Value::Null),
-    }
-}
-
-fn same(a: &Value, b: &Value) -> Value {
-    match (a, b) {
-        (Value::Null, _) | (_, Value::Null) => Value::Null,
-        (Value::Int(a), Value::Int(b)) => Value::Bool(a == b),
-        (Value::Bool(a), Value::Bool(b)) => Value::Bool(a == b),
-        _ => Value::Any,
-    }
-}
-
-fn among(value: &Value, several: &[Value]) -> Value {
-    let any = several.iter().map(|one| same(value, one));
-    any.reduce(|a, b| either(&a, &b, true)).unwrap_or(Value::Any)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
